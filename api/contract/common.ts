@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+/** RFC 3339, UTC, milliseconds, `Z`. */
+export const instant = z.iso
+  .datetime({ precision: 3, error: 'is an instant such as 2026-11-21T07:41:00.000Z' })
+  .meta({ description: 'RFC 3339, UTC, milliseconds, Z' });
+
+export const digest = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, 'is 64 lower-case hex characters')
+  .meta({ description: 'SHA-256, 64 lower-case hex characters' });
+
+export const personId = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'is an id: a-z, 0-9, dot, dash, underscore');
+
+export const roleName = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/, 'is a role: a-z, 0-9 and dash');
+
+export const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string().meta({ description: 'stable; compare this, not the texts' }),
+    errors: z.array(z.object({ pointer: z.string(), message: z.string() })),
+    requestId: z.string(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
+
+/** `?limit=&cursor=` of every list. */
+export const pageQuery = {
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().min(1).max(500).optional(),
+} as const;

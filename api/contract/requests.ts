@@ -1,0 +1,146 @@
+import { z } from 'zod';
+import { submissionSchema } from '../../application/content.ts';
+import { digest, instant, pageQuery } from './common.ts';
+
+export const submitBody = submissionSchema;
+
+const text = (max: number) => z.string().max(max);
+
+export const decisionBody = z
+  .strictObject({
+    verdict: z.enum(['approve', 'reject']),
+    rationale: text(10_000).optional(),
+    contentDigest: digest,
+    conditions: z.array(text(2_000).min(1)).max(50).optional(),
+    acknowledgements: z.array(text(200).min(1)).max(200).optional(),
+  })
+  .meta({ id: 'Decision' });
+
+export const overrideBody = z
+  .strictObject({ effect: z.enum(['stop', 'reverse', 'force']), reason: text(10_000) })
+  .meta({ id: 'Override' });
+
+export const withdrawalBody = z
+  .strictObject({ reason: text(10_000).optional() })
+  .meta({ id: 'Withdrawal' });
+
+export const listQuery = z.strictObject({
+  ...pageQuery,
+  status: z
+    .enum(['held', 'pending', 'approved', 'rejected', 'expired', 'withdrawn', 'overridden'])
+    .optional(),
+  kind: z.string().max(64).optional(),
+  eligible: z.literal('me').optional(),
+});
+
+/** Seconds and minutes are all that a wait needs. */
+export const waitQuery = z.strictObject({
+  wait: z
+    .string()
+    .regex(/^PT(?=\d)(?:(\d{1,3})M)?(?:(\d{1,4})S)?$/, 'is a duration such as PT30S')
+    .optional(),
+});
+
+const resolution = z
+  .object({
+    kind: z.enum(['approved', 'rejected', 'expired', 'withdrawn', 'overridden']),
+    effect: z.enum(['stop', 'reverse', 'force']).nullable(),
+    mayProceed: z.boolean().meta({ description: 'the one thing an executor looks at' }),
+    at: instant,
+    by: z.array(z.string()),
+    reason: z.string().nullable(),
+  })
+  .meta({ id: 'Resolution' });
+
+export const requestShape = z
+  .object({
+    id: z.string(),
+    kind: z.string(),
+    title: z.string(),
+    status: z.enum([
+      'held',
+      'pending',
+      'approved',
+      'rejected',
+      'expired',
+      'withdrawn',
+      'overridden',
+    ]),
+    revision: z.int().meta({ description: 'rises with each change that a reader can see' }),
+    riskTier: z.enum(['low', 'medium', 'high']),
+    actionDigest: digest,
+    contentDigest: digest,
+    policy: z.object({ id: z.string(), version: z.int(), rule: z.string() }),
+    stage: z
+      .object({
+        name: z.string(),
+        index: z.int(),
+        of: z.int(),
+        approvals: z.int(),
+        rejections: z.int(),
+        needed: z.int(),
+        deadline: instant.nullable(),
+        eligible: z.array(z.string()),
+        decided: z.array(z.string()),
+      })
+      .nullable(),
+    heldBy: z.array(z.object({ fact: z.string(), reason: z.string() })),
+    decisions: z.array(
+      z.object({
+        person: z.string(),
+        delegatedBy: z.string().nullable(),
+        verdict: z.enum(['approve', 'reject']),
+        stage: z.string(),
+        at: instant,
+      }),
+    ),
+    resolution: resolution.nullable(),
+    requester: z.object({ type: z.enum(['app', 'person']), id: z.string() }),
+    createdAt: instant,
+    links: z.object({ self: z.string(), chain: z.string(), console: z.string() }),
+  })
+  .meta({ id: 'Request' });
+
+const sealedRecord = z.object({ seq: z.int(), leafHash: digest, index: z.int().nullable() });
+
+export const commandAnswer = z
+  .object({
+    outcome: z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('counted'), approvals: z.int(), needed: z.int() }),
+      z.object({ kind: z.literal('settled'), resolution }),
+      z.object({ kind: z.literal('done') }),
+      z.object({ kind: z.literal('recorded') }),
+      z.object({ kind: z.literal('refused'), reason: z.string(), text: z.string() }),
+    ]),
+    record: sealedRecord.nullable(),
+    request: requestShape.nullable(),
+  })
+  .meta({ id: 'CommandAnswer' });
+
+export const viewShape = z
+  .object({
+    requestId: z.string(),
+    contentDigest: digest,
+    content: z.unknown().meta({ description: 'everything submitted' }),
+    policy: z.object({ id: z.string(), version: z.int(), name: z.string() }),
+    rule: z.object({ name: z.string(), when: z.string().nullable() }),
+    stage: z.unknown(),
+    excluded: z.array(z.object({ person: z.string(), reason: z.string() })),
+    record: sealedRecord.nullable(),
+  })
+  .meta({ id: 'View' });
+
+export const chainShape = z
+  .object({
+    requestId: z.string(),
+    records: z.array(
+      z.object({
+        seq: z.int(),
+        index: z.int().nullable(),
+        leafHash: digest,
+        bytes: z.string().meta({ description: 'base64 of the exact record' }),
+      }),
+    ),
+    checkpoint: z.string().nullable(),
+  })
+  .meta({ id: 'Chain' });

@@ -1,0 +1,53 @@
+import type { Express } from 'express';
+import type { ActDeps } from '../application/approval-service.ts';
+import { recordTurnedAway } from '../application/access-log.ts';
+import type { ChangeWaiter } from '../application/change-waiter.ts';
+import type { Authenticator } from '../application/identity.ts';
+import type { SubmitDeps } from '../application/submit-request.ts';
+import { isStoreUnavailable } from '../application/store-fault.ts';
+import { createApp } from './app.ts';
+import type { Readiness } from './health.ts';
+import type { Metrics } from './metrics.ts';
+import { openApiDocument } from './openapi.ts';
+import { appRoutes, peopleRoutes } from './routes/directory.ts';
+import { openRoutes } from './routes/open.ts';
+import { policyRoutes } from './routes/policies.ts';
+import { requestRoutes } from './routes/requests.ts';
+
+export interface ApiDeps extends ActDeps, SubmitDeps {
+  readonly authenticator: Authenticator;
+  readonly waiter: ChangeWaiter;
+  readonly readiness: Readiness;
+  readonly metrics: Metrics;
+}
+
+/** Puts the routes together with what they need. */
+export function createApi(deps: ApiDeps): Express {
+  const routes = [
+    ...requestRoutes(deps),
+    ...policyRoutes(deps),
+    ...peopleRoutes(deps),
+    ...appRoutes(deps),
+  ];
+  let document: unknown = null;
+  const open = openRoutes({
+    ...deps,
+    document: () =>
+      (document ??= openApiDocument({
+        routes,
+        openRoutes: open,
+        version: deps.software,
+        publicUrl: deps.publicUrl,
+      })),
+  });
+  return createApp({
+    routes,
+    openRoutes: open,
+    authenticator: deps.authenticator,
+    metrics: deps.metrics,
+    onFault: deps.onFault ?? (() => undefined),
+    isUnavailable: isStoreUnavailable,
+    turnedAway: (principal, route, params) =>
+      recordTurnedAway(deps, principal, { route, requestId: params['id'] ?? null }),
+  });
+}

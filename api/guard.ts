@@ -1,0 +1,50 @@
+import type { Request } from 'express';
+import type { Authenticator } from '../application/identity.ts';
+import type { Principal } from '../application/principal.ts';
+import { ApplicationError } from '../application/error.ts';
+import type { Permission } from './permissions.ts';
+import { TransportError } from './problem.ts';
+
+/** @returns whether the caller is a program on this machine. */
+export function isFromLoopback(request: Request): boolean {
+  const address = request.socket.remoteAddress ?? '';
+  return address === '::1' || /^(::ffff:)?127\./.test(address);
+}
+
+/** @throws TransportError UNAUTHENTICATED when nobody stands behind the credential. */
+export async function authenticate(
+  request: Request,
+  authenticator: Authenticator,
+): Promise<Principal> {
+  const match = /^Bearer +([A-Za-z0-9._~+/=-]{1,4096})$/i.exec(request.get('authorization') ?? '');
+  const principal =
+    match === null
+      ? null
+      : await authenticator.authenticate(match[1] as string, isFromLoopback(request));
+  if (principal !== null) return principal;
+  throw new TransportError(
+    'UNAUTHENTICATED',
+    match === null
+      ? 'Send a credential: Authorization: Bearer <key or token>.'
+      : 'The credential is unknown, has expired or was revoked.',
+    { headers: { 'WWW-Authenticate': 'Bearer' } },
+  );
+}
+
+/** @throws ApplicationError FORBIDDEN when the caller is not entitled to ask this at all. */
+export function authorize(principal: Principal, permission: Permission): void {
+  if (principal.type === 'app') {
+    if (permission.app === false) throw forbidden('This is for people; an app can never do it.');
+    if (permission.app !== 'any' && !principal.scopes.includes(permission.app))
+      throw forbidden(`The key of this app lacks the scope "${permission.app}".`);
+    return;
+  }
+  const { person } = permission;
+  if (person === false) throw forbidden('This is for apps.');
+  if (person !== 'any' && !person.some((role) => principal.roles.includes(role)))
+    throw forbidden(`This needs the role ${person.map((role) => `"${role}"`).join(' or ')}.`);
+}
+
+function forbidden(message: string): ApplicationError {
+  return new ApplicationError('FORBIDDEN', message);
+}

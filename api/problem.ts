@@ -1,0 +1,93 @@
+import type { Response } from 'express';
+import type { ApplicationErrorCode, FieldProblem } from '../application/error.ts';
+import { ApplicationError } from '../application/error.ts';
+
+/** Codes of this edge itself, beside those of the application. */
+export type TransportCode =
+  | 'UNAUTHENTICATED'
+  | 'MALFORMED_JSON'
+  | 'UNSUPPORTED_MEDIA_TYPE'
+  | 'PAYLOAD_TOO_LARGE'
+  | 'BAD_QUERY'
+  | 'METHOD_NOT_ALLOWED'
+  | 'INTERNAL';
+
+export type ProblemCode = ApplicationErrorCode | TransportCode;
+
+const STATUS_AND_TITLE = {
+  NOT_FOUND: [404, 'Not found'],
+  FORBIDDEN: [403, 'Not allowed'],
+  VALIDATION_FAILED: [422, 'The body is not acceptable'],
+  POLICY_INVALID: [422, 'The policy cannot be published'],
+  IDEMPOTENCY_MISMATCH: [422, 'The Idempotency-Key belongs to another body'],
+  IDEMPOTENCY_RUNNING: [409, 'The first call with this key still runs'],
+  CONFLICT: [409, 'Conflict'],
+  PRECONDITION_REQUIRED: [428, 'If-Match is needed'],
+  PRECONDITION_FAILED: [412, 'The precondition does not hold'],
+  STORE_UNAVAILABLE: [503, 'The database is out of reach'],
+  UNAUTHENTICATED: [401, 'A credential is needed'],
+  MALFORMED_JSON: [400, 'The body is not JSON'],
+  UNSUPPORTED_MEDIA_TYPE: [415, 'The media type is not supported'],
+  PAYLOAD_TOO_LARGE: [413, 'The body is too large'],
+  BAD_QUERY: [400, 'The query is not acceptable'],
+  METHOD_NOT_ALLOWED: [405, 'The method is not allowed here'],
+  INTERNAL: [500, 'Something went wrong on our side'],
+} as const satisfies Record<ProblemCode, readonly [number, string]>;
+
+/** An error of the transport itself, such as a body that is not JSON. */
+export class TransportError extends Error {
+  readonly code: TransportCode;
+  readonly problems: readonly FieldProblem[];
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    code: TransportCode,
+    message: string,
+    more: {
+      readonly problems?: readonly FieldProblem[];
+      readonly headers?: Readonly<Record<string, string>>;
+    } = {},
+  ) {
+    super(message);
+    this.name = 'TransportError';
+    this.code = code;
+    this.problems = more.problems ?? [];
+    this.headers = more.headers ?? {};
+  }
+}
+
+export function statusOfProblem(code: ProblemCode): number {
+  return STATUS_AND_TITLE[code][0];
+}
+
+/** Problem details. @source RFC 9457; product contract 3 */
+export interface ProblemBody {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ProblemCode;
+  readonly errors: readonly FieldProblem[];
+  readonly requestId: string;
+}
+
+/** Answers with problem details. Causes and stacks never leave the process. */
+export function sendProblem(
+  response: Response,
+  error: ApplicationError | TransportError,
+  requestId: string,
+): void {
+  const [status, title] = STATUS_AND_TITLE[error.code];
+  const body: ProblemBody = {
+    type: `urn:countersign:problem:${error.code}`,
+    title,
+    status,
+    detail: error.message,
+    code: error.code,
+    errors: error.problems,
+    requestId,
+  };
+  if (error instanceof TransportError) response.set(error.headers);
+  else if (error.retryAfter !== null) response.set('Retry-After', String(error.retryAfter));
+  response.status(status).type('application/problem+json').send(JSON.stringify(body));
+}

@@ -1,0 +1,313 @@
+import { assertNever } from '../domain/assert-never.ts';
+import { requiresView } from '../domain/decision.ts';
+import type { AccountabilityEvent } from '../domain/event.ts';
+import { addDuration, millisBetween } from '../domain/instant.ts';
+import { policyVersionName } from '../domain/policy.ts';
+import { stageAt } from '../domain/stage.ts';
+import type { Draft } from '../ledger/append.ts';
+import { sha256Hex } from '../ledger/hash.ts';
+import type { Actor as RecordActor } from '../ledger/record.ts';
+import { subjectOf } from './principal.ts';
+import type { RequestSealing } from './sealing.ts';
+
+/** A record to be, before it has its idempotency key. */
+type WithoutKey<D> = D extends Draft ? Omit<D, 'cmd'> : never;
+export type Unkeyed = WithoutKey<Draft>;
+
+/** The commitment that stands for a subject in the chain. */
+type RefOf = (subject: string) => string;
+
+type EventOf<T extends AccountabilityEvent['type']> = Extract<AccountabilityEvent, { type: T }>;
+
+/** What is the same in every record of a step, but for who acted. */
+type Envelope = Pick<Unkeyed, 'actor' | 'auth' | 'surface' | 'policy'>;
+
+/** One event of the domain with what the step knows around it. */
+interface Telling {
+  readonly sealing: RequestSealing;
+  readonly ref: RefOf;
+}
+
+/**
+ * The records that one event becomes; each event has exactly one kind of record. People appear as
+ * commitments only, their words as commitments beside the record.
+ *
+ * @source docs/record-format.md section 6
+ */
+export function draftsOf(
+  event: AccountabilityEvent,
+  sealing: RequestSealing,
+  ref: RefOf,
+): Unkeyed[] {
+  const telling = { sealing, ref };
+  switch (event.type) {
+    case 'requested':
+      return [requested(telling)];
+    case 'policy_bound':
+      return [policyBound(telling)];
+    case 'held':
+      return event.heldBy.map(() => held(telling));
+    case 'stage_opened':
+      return stageOpened(event, telling);
+    case 'viewed':
+      return [viewed(event, telling)];
+    case 'reminded':
+      return [reminded(event, telling)];
+    case 'escalated':
+      return [escalated(event, telling)];
+    case 'decided':
+      return [decided(event, telling)];
+    case 'refused':
+      return [refused(event, telling)];
+    case 'overridden':
+      return [overridden(event, telling)];
+    case 'withdrawn':
+      return [withdrawn(telling)];
+    case 'expired':
+      return [expired(event, telling)];
+    case 'resolved':
+      return [resolved(event, telling)];
+    default:
+      return assertNever(event);
+  }
+}
+
+const ACTOR_TYPE = { app: 'agent', person: 'human' } as const;
+
+/** The caller of the command. */
+function caller({ sealing, ref }: Telling, role: RecordActor['role']): Envelope {
+  const { actor, auth, surface } = sealing.by;
+  if (actor === null) return engine({ sealing, ref });
+  return {
+    actor: { type: ACTOR_TYPE[actor.type], role, c: ref(subjectOf(actor)) },
+    auth,
+    surface,
+    policy: policyVersionName(sealing.state.policy),
+  };
+}
+
+/** Time, and what follows from acts by rule. */
+function engine({ sealing }: Telling): Envelope {
+  return {
+    actor: { type: 'system', role: 'engine', c: null },
+    auth: { level: 0, method: 'internal', proof: null },
+    surface: 'system',
+    policy: policyVersionName(sealing.state.policy),
+  };
+}
+
+/** What the policy says alone. */
+function policy(telling: Telling): Envelope {
+  return { ...engine(telling), actor: { type: 'policy', role: 'engine', c: null } };
+}
+
+/** The commitment of the acting person; null where an app acted. */
+function actingPerson({ sealing, ref }: Telling): string | null {
+  const { actor } = sealing.by;
+  return actor?.type === 'person' ? ref(subjectOf(actor)) : null;
+}
+
+function requested(telling: Telling): Unkeyed {
+  const { sealing, ref } = telling;
+  const { state } = sealing;
+  const optional = (id: string | null): string | null => (id === null ? null : ref(personRef(id)));
+  return {
+    ...caller(telling, 'requester'),
+    kind: 'requested',
+    refs: sealing.refs,
+    erasable: sealing.texts,
+    body: {
+      kind: state.kind,
+      tier: state.tier,
+      action_digest: state.actionDigest,
+      content_digest: state.contentDigest,
+      on_behalf_of_c: optional(state.onBehalfOf),
+      owner_c: optional(state.requester.owner),
+      attachments: sealing.counts?.attachments ?? 0,
+      completeness: sealing.counts?.completeness ?? null,
+    },
+  };
+}
+
+function personRef(id: string): string {
+  return subjectOf({ type: 'person', id });
+}
+
+function policyBound(telling: Telling): Unkeyed {
+  const { state, boundTo } = telling.sealing;
+  const { id, version, ruleIndex, rule } = state.policy;
+  return {
+    ...policy(telling),
+    kind: 'policy_bound',
+    refs: boundTo ?? [],
+    body: {
+      policy_id: id,
+      version,
+      rule: ruleIndex,
+      effect: rule.effect,
+      stages: rule.stages.length,
+      tier: state.tier,
+      require_view: requiresView(state),
+    },
+  };
+}
+
+function held(telling: Telling): Unkeyed {
+  return {
+    ...policy(telling),
+    kind: 'held',
+    body: { reason: 'POLICY_ERROR', fact: telling.sealing.state.policy.id },
+  };
+}
+
+/** One record per group of the stage. */
+function stageOpened({ stage, deadline }: EventOf<'stage_opened'>, telling: Telling): Unkeyed[] {
+  const { sealing, ref } = telling;
+  const rule = stageAt(sealing.state, stage);
+  const eligible = sealing.eligible.get(stage) ?? [];
+  return rule.groups.map((group, index) => ({
+    ...engine(telling),
+    kind: 'stage_opened',
+    body: {
+      stage,
+      group: rule.groups.length === 1 ? null : index,
+      name_digest: sha256Hex(rule.name),
+      role: group.role,
+      quorum: group.quorum,
+      reject_quorum: group.rejectQuorum,
+      deadline,
+      assurance: rule.assurance,
+      eligible: eligible.length,
+      eligible_c: eligible.length > 64 ? [] : eligible.map((id) => ref(personRef(id))),
+    },
+  }));
+}
+
+function viewed({ person }: EventOf<'viewed'>, telling: Telling): Unkeyed {
+  const { sealing, ref } = telling;
+  return {
+    ...caller(telling, 'reviewer'),
+    kind: 'viewed',
+    refs: sealing.refs,
+    body: {
+      person_c: ref(personRef(person)),
+      content_digest: sealing.state.contentDigest,
+      view_digest: sealing.refs.find((one) => one.name === 'view')?.sha256 ?? null,
+      stage: sealing.state.stage?.index ?? null,
+    },
+  };
+}
+
+function reminded({ stage, ordinal }: EventOf<'reminded'>, telling: Telling): Unkeyed {
+  const recipients = telling.sealing.eligible.get(stage)?.length ?? 0;
+  return {
+    ...engine(telling),
+    kind: 'reminded',
+    body: { stage, group: null, ordinal: ordinal + 1, recipients },
+  };
+}
+
+function escalated({ stage, index }: EventOf<'escalated'>, telling: Telling): Unkeyed {
+  const escalation = stageAt(telling.sealing.state, stage).escalations[index];
+  if (escalation === undefined) throw new TypeError(`stage ${stage} has no escalation ${index}`);
+  const openedAt = telling.sealing.now;
+  const after = millisBetween(openedAt, addDuration(openedAt, escalation.after));
+  return {
+    ...engine(telling),
+    kind: 'escalated',
+    body: {
+      stage,
+      group: null,
+      to_role: escalation.to,
+      mode: escalation.mode,
+      after_seconds: Math.floor(after / 1_000),
+    },
+  };
+}
+
+function decided({ decision, tally, viewed }: EventOf<'decided'>, telling: Telling): Unkeyed {
+  const { sealing, ref } = telling;
+  const { stage, group, verdict, delegatedBy } = decision;
+  const groups = stageAt(sealing.state, stage).groups.length;
+  return {
+    ...caller(telling, 'reviewer'),
+    kind: 'decided',
+    erasable: sealing.texts,
+    body: {
+      verdict,
+      stage,
+      group: groups === 1 ? null : group,
+      approvals: tally.approvals,
+      rejections: tally.rejections,
+      needed: tally.needed,
+      content_digest: sealing.state.contentDigest,
+      viewed,
+      person_c: ref(personRef(decision.person)),
+      delegated_by_c: delegatedBy === null ? null : ref(personRef(delegatedBy)),
+    },
+  };
+}
+
+function refused(
+  { command, reason, contentDigest }: EventOf<'refused'>,
+  telling: Telling,
+): Unkeyed {
+  return {
+    ...caller(telling, 'none'),
+    kind: 'refused',
+    erasable: telling.sealing.texts,
+    body: { command, reason, content_digest: contentDigest, person_c: actingPerson(telling) },
+  };
+}
+
+function overridden({ effect, before, person }: EventOf<'overridden'>, telling: Telling): Unkeyed {
+  const { sealing, ref } = telling;
+  return {
+    ...caller(telling, 'override_authority'),
+    kind: 'overridden',
+    erasable: sealing.texts,
+    body: {
+      effect,
+      before,
+      person_c: ref(personRef(person)),
+    },
+  };
+}
+
+function withdrawn(telling: Telling): Unkeyed {
+  return {
+    ...caller(telling, 'requester'),
+    kind: 'withdrawn',
+    erasable: telling.sealing.texts,
+    body: { person_c: actingPerson(telling) },
+  };
+}
+
+const THEN = { expire: 'expire', 'next-stage': 'next_stage', approve: 'approve' } as const;
+
+function expired({ stage }: EventOf<'expired'>, telling: Telling): Unkeyed {
+  const { state } = telling.sealing;
+  const asWritten = stageAt(state, stage).onTimeout;
+  // A high tier is never approved by silence, whatever the rule says (product contract 3.1).
+  const applied = asWritten === 'approve' && state.tier === 'high' ? 'expire' : asWritten;
+  return {
+    ...engine(telling),
+    kind: 'expired',
+    body: { stage, group: null, then: THEN[applied] },
+  };
+}
+
+function resolved({ resolution, decisions }: EventOf<'resolved'>, telling: Telling): Unkeyed {
+  const author = resolution.cause === 'policy' ? policy(telling) : engine(telling);
+  return {
+    ...author,
+    kind: 'resolved',
+    body: {
+      resolution: resolution.kind,
+      effect: resolution.effect,
+      may_proceed: resolution.mayProceed,
+      decisions,
+      action_digest: telling.sealing.state.actionDigest,
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import type { AssuranceLevel } from '../domain/policy.ts';
+import type { Surface } from '../ledger/record.ts';
+
+/** An app or agent, as its key says. */
+export interface AppPrincipal {
+  readonly type: 'app';
+  readonly id: string;
+  readonly owner: string;
+  readonly ownerDekId: string;
+  readonly scopes: readonly string[];
+  readonly kinds: readonly string[];
+}
+
+/** A person, with the roles in force when the credential was checked. The step reads them again. */
+export interface PersonPrincipal {
+  readonly type: 'person';
+  readonly id: string;
+  readonly dekId: string;
+  readonly roles: readonly string[];
+  readonly assurance: AssuranceLevel;
+  readonly method: 'sample_token';
+}
+
+/** Who is calling, as transport saw it. */
+export type Principal = AppPrincipal | PersonPrincipal;
+
+/** A principal on a surface: what a command remembers of its caller. */
+export interface Caller {
+  readonly principal: Principal;
+  readonly surface: Surface;
+}
+
+/** What an app's key may allow. */
+export const SCOPES = ['requests:submit', 'requests:read', 'requests:withdraw'] as const;
+
+export type Scope = (typeof SCOPES)[number];
+
+/** `app:<id>` or `person:<id>`: one name in keys, references and logs. */
+export function subjectOf(principal: {
+  readonly type: 'app' | 'person';
+  readonly id: string;
+}): string {
+  return `${principal.type}:${principal.id}`;
+}

@@ -1,0 +1,233 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { eligibility } from '../domain/eligibility.ts';
+import { isInstant } from '../domain/instant.ts';
+import { policyVersionName } from '../domain/policy.ts';
+import { partiesOf, statusOf } from '../domain/request.ts';
+import { maySee } from '../domain/visibility.ts';
+import { sha256Hex } from '../ledger/hash.ts';
+import { jcs } from '../ledger/jcs.ts';
+import {
+  factsOfPeople,
+  peopleWithRoles,
+  reading,
+  type PersonFacts,
+} from '../prisma/directory-store.ts';
+import { contentOf, findRequest, listRequests, type RequestRow } from '../prisma/request-store.ts';
+import { act, readerOf, type ActDeps, type CommandBody } from './approval-service.ts';
+import type { Content } from './content.ts';
+import type { Deps } from './deps.ts';
+import { ApplicationError, notFound } from './error.ts';
+import { contentPlace } from './places.ts';
+import type { Caller, Principal } from './principal.ts';
+import { readShape, shapesOf, type RequestShape } from './request-shape.ts';
+
+/** @throws ApplicationError NOT_FOUND when there is none or the caller may not see it. */
+export async function visibleRequest(
+  deps: Deps,
+  principal: Principal,
+  id: string,
+): Promise<RequestRow> {
+  const row = await findRequest(deps.db, id);
+  if (row === null || !maySee(row.state, readerOf(principal))) throw notFound();
+  return row;
+}
+
+export async function getRequest(
+  deps: Deps,
+  principal: Principal,
+  id: string,
+): Promise<RequestShape> {
+  return readShape(deps, await visibleRequest(deps, principal, id));
+}
+
+// ---- view ----------------------------------------------------------------------------------------
+
+/** Exactly what is to be decided (product contract 3.2). */
+export interface ViewBody {
+  readonly requestId: string;
+  readonly contentDigest: string;
+  readonly content: Content;
+  readonly policy: { readonly id: string; readonly version: number; readonly name: string };
+  readonly rule: { readonly name: string; readonly when: string | null };
+  readonly stage: RequestShape['stage'];
+  readonly excluded: readonly { readonly person: string; readonly reason: string }[];
+  readonly record: CommandBody['record'];
+}
+
+/**
+ * Shows a person what is to be decided and seals that it was shown, with the digest of the shown bytes.
+ *
+ * @throws ApplicationError NOT_FOUND, FORBIDDEN for apps.
+ */
+export async function viewRequest(deps: ActDeps, caller: Caller, id: string): Promise<ViewBody> {
+  const { principal } = caller;
+  if (principal.type !== 'person')
+    throw new ApplicationError('FORBIDDEN', 'A view is for people; apps read the request itself.');
+  const row = await visibleRequest(deps, principal, id);
+  const shown = await shownOf(deps, row);
+  const bytes = jcs(shown);
+  const view = { name: 'view', sha256: sha256Hex(bytes), bytes: Buffer.byteLength(bytes) } as const;
+  const { body } = await act(deps, caller, {
+    requestId: id,
+    payload: { kind: 'view', view },
+    key: null,
+  });
+  return { ...shown, record: (body as CommandBody).record };
+}
+
+async function shownOf(deps: Deps, row: RequestRow): Promise<Omit<ViewBody, 'record'>> {
+  const { state } = row;
+  const { rule } = state.policy;
+  const [content, shape, excluded] = await Promise.all([
+    readContent(deps, row),
+    readShape(deps, row),
+    excludedPeople(deps, row),
+  ]);
+  return {
+    requestId: row.id,
+    contentDigest: state.contentDigest,
+    content,
+    policy: {
+      id: state.policy.id,
+      version: state.policy.version,
+      name: policyVersionName(state.policy),
+    },
+    rule: { name: rule.name, when: rule.when },
+    stage: shape.stage,
+    excluded,
+  };
+}
+
+/** @throws ApplicationError NOT_FOUND when the content was erased. */
+export async function readContent(deps: Deps, row: RequestRow): Promise<Content> {
+  const bytes = await contentOf(deps.db, row.id);
+  await deps.vault.prepare(reading(deps.db), [row.dekId]);
+  const text = bytes === null ? null : deps.vault.decrypt(row.dekId, contentPlace(row.id), bytes);
+  if (text === null) throw notFound('content');
+  return JSON.parse(text) as Content; // ours: it was parsed by its schema when it came in
+}
+
+/** People who would be asked but may not decide, and the rule that says so. */
+async function excludedPeople(deps: Deps, row: RequestRow): Promise<ViewBody['excluded']> {
+  const { state } = row;
+  const { stage } = state;
+  if (stage === null) return [];
+  const now = deps.now();
+  const reader = reading(deps.db);
+  const [asked, parties] = await Promise.all([
+    peopleWithRoles(reader, stage.roles.flat(), now),
+    factsOfPeople(reader, [...partiesOf(state)], now),
+  ]);
+  const people = new Map([...asked, ...parties].map((person) => [person.id, person]));
+  const asExcluded = (person: PersonFacts): ViewBody['excluded'] => {
+    const may = eligibility(state, stage, person);
+    if (may.kind === 'eligible' || may.reason === 'ALREADY_DECIDED') return [];
+    return [{ person: person.id, reason: may.reason }];
+  };
+  return [...people.values()].flatMap(asExcluded).sort((a, b) => (a.person < b.person ? -1 : 1));
+}
+
+// ---- lists ---------------------------------------------------------------------------------------
+
+export interface ListQuery {
+  readonly status: string | null;
+  readonly kind: string | null;
+  readonly eligible: 'me' | null;
+  readonly limit: number;
+  readonly cursor: string | null;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Opaque; null on the last page. */
+  readonly next: string | null;
+}
+
+/** Rows looked at for one page of a person's list, at most: what they may not see is left out. */
+const MAX_SCAN = 2_000;
+
+/** Newest first: an app's own, or what a person may see. */
+export async function listVisible(
+  deps: Deps,
+  principal: Principal,
+  query: ListQuery,
+): Promise<Page<RequestShape>> {
+  const filter = {
+    status: query.status,
+    kind: query.kind,
+    requester: principal.type === 'app' ? principal : null,
+    waitingFor: query.eligible === null ? null : principal.type === 'app' ? [] : principal.roles,
+  };
+  const shown: RequestRow[] = [];
+  let after = query.cursor === null ? null : openCursor(deps, query.cursor);
+  let scanned = 0;
+  for (;;) {
+    const limit = Math.min(200, Math.max(query.limit + 1 - shown.length, 50));
+    const rows = await listRequests(deps.db, { ...filter, after, limit });
+    scanned += rows.length;
+    for (const row of rows) {
+      if (shown.length > query.limit) break;
+      if (isListed(row, principal, query)) shown.push(row);
+    }
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < limit || shown.length > query.limit) break;
+    after = { createdAt: last.createdAt, id: last.id };
+    if (scanned >= MAX_SCAN) return page(deps, shown, after);
+  }
+  const rest = shown.slice(0, query.limit);
+  const last = rest.at(-1);
+  const more = shown.length > query.limit && last !== undefined;
+  return page(deps, rest, more ? { createdAt: last.createdAt, id: last.id } : null);
+}
+
+function isListed({ state }: RequestRow, principal: Principal, query: ListQuery): boolean {
+  if (!maySee(state, readerOf(principal))) return false;
+  if (query.eligible === null) return true;
+  if (principal.type === 'app' || state.stage === null || statusOf(state) !== 'pending')
+    return false;
+  const person = { id: principal.id, roles: principal.roles, absent: false };
+  return eligibility(state, state.stage, person).kind === 'eligible';
+}
+
+interface Place {
+  readonly createdAt: string;
+  readonly id: string;
+}
+
+async function page(
+  deps: Deps,
+  rows: readonly RequestRow[],
+  next: Place | null,
+): Promise<Page<RequestShape>> {
+  return {
+    items: await shapesOf(deps, rows),
+    next: next === null ? null : closeCursor(deps, next),
+  };
+}
+
+function closeCursor({ cursorKey }: Deps, { createdAt, id }: Place): string {
+  const text = `${createdAt} ${id}`;
+  return Buffer.from(`${text} ${cursorMac(cursorKey, text)}`).toString('base64url');
+}
+
+/** @throws ApplicationError VALIDATION_FAILED for a cursor that this installation did not make. */
+function openCursor({ cursorKey }: Deps, cursor: string): Place {
+  const [createdAt = '', id = '', mac = ''] = Buffer.from(cursor, 'base64url')
+    .toString()
+    .split(' ');
+  const expected = Buffer.from(cursorMac(cursorKey, `${createdAt} ${id}`));
+  const given = Buffer.from(mac);
+  if (
+    given.length !== expected.length ||
+    !timingSafeEqual(given, expected) ||
+    !isInstant(createdAt)
+  )
+    throw new ApplicationError('VALIDATION_FAILED', 'The cursor is not one of ours.', {
+      problems: [{ pointer: '', message: 'cursor: take it from a Link header as it is' }],
+    });
+  return { createdAt, id };
+}
+
+function cursorMac(key: Uint8Array, text: string): string {
+  return createHmac('sha256', key).update(`cursor/v1\0${text}`).digest('base64url').slice(0, 22);
+}

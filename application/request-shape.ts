@@ -1,0 +1,164 @@
+import { eligibility } from '../domain/eligibility.ts';
+import { policyVersionName } from '../domain/policy.ts';
+import { tallyOf } from '../domain/quorum.ts';
+import { statusOf, type RequestState, type Resolution } from '../domain/request.ts';
+import { decisionsOf, stageAt } from '../domain/stage.ts';
+import type { Instant } from '../domain/instant.ts';
+import {
+  peopleWithRoles,
+  reading,
+  type PersonFacts,
+  type Reader,
+} from '../prisma/directory-store.ts';
+import type { RequestRow } from '../prisma/request-store.ts';
+import type { Deps } from './deps.ts';
+import { reasonPlace, titlePlace } from './places.ts';
+
+/** A request as every caller sees it: one shape everywhere (product contract 3.1). */
+export interface RequestShape {
+  readonly id: string;
+  readonly kind: string;
+  readonly title: string;
+  readonly status: string;
+  readonly revision: number;
+  readonly riskTier: string;
+  readonly actionDigest: string;
+  readonly contentDigest: string;
+  readonly policy: { readonly id: string; readonly version: number; readonly rule: string };
+  readonly stage: StageShape | null;
+  readonly heldBy: readonly { readonly fact: string; readonly reason: string }[];
+  readonly decisions: readonly DecisionShape[];
+  readonly resolution: ResolutionShape | null;
+  readonly requester: { readonly type: string; readonly id: string };
+  readonly createdAt: Instant;
+  readonly links: { readonly self: string; readonly chain: string; readonly console: string };
+}
+
+export interface StageShape {
+  readonly name: string;
+  readonly index: number;
+  readonly of: number;
+  readonly approvals: number;
+  readonly rejections: number;
+  readonly needed: number;
+  readonly deadline: Instant | null;
+  readonly eligible: readonly string[];
+  readonly decided: readonly string[];
+}
+
+export interface DecisionShape {
+  readonly person: string;
+  readonly delegatedBy: string | null;
+  readonly verdict: string;
+  readonly stage: string;
+  readonly at: Instant;
+}
+
+export interface ResolutionShape {
+  readonly kind: string;
+  readonly effect: string | null;
+  readonly mayProceed: boolean;
+  readonly at: Instant;
+  readonly by: readonly string[];
+  readonly reason: string | null;
+}
+
+/** What an erased text reads. */
+const ERASED = '[erased]';
+
+/** The parts of the head row that the shape is made of. */
+export type ShapedRow = Pick<
+  RequestRow,
+  'id' | 'state' | 'dekId' | 'title' | 'reason' | 'createdAt'
+>;
+
+/** @returns the shapes of several requests, in their order; people are looked up once. */
+export async function shapesOf(deps: Deps, rows: readonly ShapedRow[]): Promise<RequestShape[]> {
+  const reader = reading(deps.db);
+  const roles = [...new Set(rows.flatMap((row) => row.state.stage?.roles.flat() ?? []))];
+  const people = roles.length === 0 ? [] : await peopleWithRoles(reader, roles, deps.now());
+  await deps.vault.prepare(
+    reader,
+    rows.map((row) => row.dekId),
+  );
+  return rows.map((row) => shapeOf(deps, row, people));
+}
+
+export async function readShape(deps: Deps, row: ShapedRow): Promise<RequestShape> {
+  const [shape] = await shapesOf(deps, [row]);
+  return shape as RequestShape;
+}
+
+/** @param people at least everybody who holds a role of the open stage. */
+export function shapeOf(deps: Deps, row: ShapedRow, people: readonly PersonFacts[]): RequestShape {
+  const { state } = row;
+  const { policy, requester } = state;
+  const words = (place: string, bytes: Uint8Array): string =>
+    deps.vault.decrypt(row.dekId, place, bytes) ?? ERASED;
+  return {
+    id: row.id,
+    kind: state.kind,
+    title: words(titlePlace(row.id), row.title),
+    status: statusOf(state),
+    revision: state.revision,
+    riskTier: state.tier,
+    actionDigest: state.actionDigest,
+    contentDigest: state.contentDigest,
+    policy: { id: policy.id, version: policy.version, rule: policy.rule.name },
+    stage: stageShape(state, people),
+    heldBy: state.heldBy,
+    decisions: state.decisions.map(({ person, delegatedBy, verdict, stage, at }) => ({
+      person,
+      delegatedBy,
+      verdict,
+      stage: stageAt(state, stage).name,
+      at,
+    })),
+    resolution: resolutionShape(
+      state,
+      row.reason === null ? null : words(reasonPlace(row.id), row.reason),
+    ),
+    requester: { type: requester.type, id: requester.id },
+    createdAt: state.createdAt,
+    links: {
+      self: `${deps.publicUrl}/v1/requests/${row.id}`,
+      chain: `${deps.publicUrl}/v1/requests/${row.id}/chain`,
+      console: `${deps.publicUrl}/requests/${row.id}`,
+    },
+  };
+}
+
+/** Who may decide in the stage or has; who is excluded by a rule is not named. */
+function stageShape(state: RequestState, people: readonly PersonFacts[]): StageShape | null {
+  const { stage } = state;
+  if (stage === null) return null;
+  const rule = stageAt(state, stage.index);
+  const here = decisionsOf(state, stage.index);
+  const belongs = (person: PersonFacts): boolean => {
+    const may = eligibility(state, stage, person);
+    return may.kind === 'eligible' || may.reason === 'ALREADY_DECIDED';
+  };
+  return {
+    name: rule.name,
+    index: stage.index,
+    of: state.policy.rule.stages.length,
+    ...tallyOf(rule, here),
+    deadline: stage.deadline,
+    eligible: people.filter(belongs).map((person) => person.id),
+    decided: here.map((decision) => decision.person),
+  };
+}
+
+/** @param words of the override or withdrawal, where there are any. */
+export function resolutionShape(state: RequestState, words: string | null): ResolutionShape | null {
+  const { resolution } = state;
+  if (resolution === null) return null;
+  const { kind, effect, mayProceed, at, by } = resolution;
+  return { kind, effect, mayProceed, at, by, reason: words ?? sentence(state, resolution) };
+}
+
+function sentence({ policy }: RequestState, { cause }: Resolution): string | null {
+  const rule = `rule "${policy.rule.name}" of ${policyVersionName(policy)}`;
+  if (cause === 'policy') return `decided by ${rule}, not by a person`;
+  return cause === 'deadline' ? `the time that ${rule} gives ran out` : null;
+}

@@ -1,0 +1,19 @@
+/**
+ * Why a submission was not accepted. A refusal is an answer, not an error: it is returned, sealed and
+ * explained. The order is the order of precedence where several fit (product contract 3.2).
+ */
+export const REFUSAL_REASONS = [
+  'EXPIRED',
+  'RESOLVED',
+  'STAGE_CLOSED',
+  'OWN_REQUEST',
+  'ALREADY_DECIDED',
+  'NOT_ELIGIBLE',
+  'STALE_DIGEST',
+  'NOT_VIEWED',
+  'ASSURANCE_TOO_LOW',
+  'OVERRIDE_NOT_ALLOWED',
+  'REASON_TOO_SHORT',
+] as const;
+
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];

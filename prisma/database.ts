@@ -1,0 +1,77 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import { PrismaClient } from './generated/client.ts';
+import { createTransaction, type Transaction } from './transaction.ts';
+
+/** The one door to PostgreSQL: a pool, the typed client over the same pool, and transactions. */
+export interface Database {
+  readonly prisma: PrismaClient;
+  /** One statement outside any transaction. */
+  query<R extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<R[]>;
+  /** The only way to write anything that seals (house rule: sealed and in force in one commit). */
+  readonly transaction: Transaction;
+  /** Waits for running statements and closes every connection. */
+  close(): Promise<void>;
+}
+
+const TIMESTAMPTZ = 1184;
+
+/** Instants leave the database in the one form of the product (domain/instant.ts). */
+function instantOf(text: string | null): string | null {
+  return text === null ? null : new Date(text).toISOString();
+}
+
+const types = {
+  getTypeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
+    if (oid === TIMESTAMPTZ && format !== 'binary') return instantOf as (value: string) => unknown;
+    return pg.types.getTypeParser(oid, format as 'text') as (value: string) => unknown;
+  },
+};
+
+/**
+ * Prisma 7 stores wrong instants on a connection whose time zone is not UTC, and reads them back
+ * looking right; so no connection is used before it has said UTC itself.
+ */
+async function assertUtc(client: pg.ClientBase): Promise<void> {
+  await client.query("SET TIME ZONE 'UTC'");
+  const { rows } = await client.query<{ TimeZone: string }>('SHOW TimeZone');
+  const zone = rows[0]?.TimeZone;
+  if (zone !== 'UTC') throw new Error(`the database connection is in time zone ${zone}, not UTC`);
+}
+
+/**
+ * Opens the database. Connections are made on demand; every wait has a deadline.
+ *
+ * @param url `postgresql://…`; @param max connections of this process.
+ */
+export function openDatabase(url: string, max = 10): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max,
+    application_name: 'countersign',
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 60_000,
+    statement_timeout: 15_000,
+    lock_timeout: 10_000,
+    idle_in_transaction_session_timeout: 30_000,
+    keepAlive: true,
+    pipeline: true,
+    types,
+    onConnect: assertUtc,
+  } as pg.PoolConfig);
+  // A connection that breaks while idle is replaced by the pool; without a listener it would end us.
+  pool.on('error', () => undefined);
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
+  return {
+    prisma,
+    async query<R extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []) {
+      const { rows } = await pool.query<R>(text, [...values]);
+      return rows;
+    },
+    transaction: createTransaction(pool),
+    async close() {
+      await prisma.$disconnect();
+      await pool.end();
+    },
+  };
+}

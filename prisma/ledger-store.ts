@@ -1,0 +1,164 @@
+import type { SealedRecord } from '../ledger/append.ts';
+import type { Database } from './database.ts';
+import type { Fragment, Tx } from './transaction.ts';
+
+/** The one log of this installation (one organisation, one origin). */
+export const LOG_ID = 1;
+
+/** Salt and value behind one commitment of one record, encrypted. */
+export interface StoredOpening {
+  readonly stream: string;
+  readonly seq: number;
+  readonly path: string;
+  readonly ciphertext: Uint8Array;
+  readonly dekId: string;
+}
+
+/** Salt and value behind the commitment that stands for one identity in one stream, encrypted. */
+export interface StoredReference {
+  readonly stream: string;
+  /** `person:<id>` or `app:<id>`. */
+  readonly subject: string;
+  /** 64 lower-case hex characters. */
+  readonly c: string;
+  readonly ciphertext: Uint8Array;
+  readonly dekId: string;
+}
+
+export interface StoredHead {
+  readonly seq: number;
+  readonly leafHash: string;
+}
+
+const hex = (text: string): Buffer => Buffer.from(text, 'hex');
+
+/** Records with their places in the queue of the log; empty input is not allowed. */
+export function insertRecords(records: readonly SealedRecord[]): Fragment[] {
+  const stream = records[0]?.stream;
+  const seqs = records.map((record) => record.seq);
+  const leaves = records.map((record) => hex(record.leafHash));
+  return [
+    {
+      text: `INSERT INTO ledger_record (log_id, stream_id, seq, cmd, input_hash, leaf_hash, prev_hash, bytes)
+        SELECT ${LOG_ID}, $1::uuid, * FROM unnest($2::int[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[])`,
+      values: [
+        stream,
+        seqs,
+        records.map((record) => hex(record.cmd)),
+        records.map((record) => hex(record.inputHash)),
+        leaves,
+        records.map((record) => (record.prev === null ? null : hex(record.prev))),
+        records.map((record) => record.bytes),
+      ],
+    },
+    {
+      text: `INSERT INTO log_queue (log_id, stream_id, seq, leaf_hash)
+        SELECT ${LOG_ID}, $1::uuid, * FROM unnest($2::int[], $3::bytea[])`,
+      values: [stream, seqs, leaves],
+    },
+  ];
+}
+
+export function insertOpenings(openings: readonly StoredOpening[]): Fragment {
+  return {
+    text: `INSERT INTO opening (log_id, stream_id, seq, path, ciphertext, dek_id)
+      SELECT ${LOG_ID}, * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::bytea[], $5::uuid[])`,
+    values: [
+      openings.map((one) => one.stream),
+      openings.map((one) => one.seq),
+      openings.map((one) => one.path),
+      openings.map((one) => one.ciphertext),
+      openings.map((one) => one.dekId),
+    ],
+  };
+}
+
+export function insertReferences(references: readonly StoredReference[]): Fragment {
+  return {
+    text: `INSERT INTO reference (log_id, stream_id, subject, commitment, ciphertext, dek_id)
+      SELECT ${LOG_ID}, * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::bytea[], $5::uuid[])`,
+    values: [
+      references.map((one) => one.stream),
+      references.map((one) => one.subject),
+      references.map((one) => hex(one.c)),
+      references.map((one) => one.ciphertext),
+      references.map((one) => one.dekId),
+    ],
+  };
+}
+
+/** The newest record of a stream; the caller holds whatever lock keeps others from appending. */
+export async function streamHead(tx: Tx, stream: string): Promise<StoredHead | null> {
+  const rows = await tx.query<{ seq: number; leaf_hash: Buffer }>({
+    text: `SELECT seq, leaf_hash FROM ledger_record
+      WHERE log_id = ${LOG_ID} AND stream_id = $1 ORDER BY seq DESC LIMIT 1`,
+    values: [stream],
+  });
+  const row = rows[0];
+  return row === undefined ? null : { seq: row.seq, leafHash: row.leaf_hash.toString('hex') };
+}
+
+/** Commitments of one stream by subject. */
+export async function referencesOf(tx: Tx, stream: string): Promise<Map<string, string>> {
+  const rows = await tx.query<{ subject: string; commitment: Buffer }>({
+    text: `SELECT subject, commitment FROM reference WHERE log_id = ${LOG_ID} AND stream_id = $1`,
+    values: [stream],
+  });
+  return new Map(rows.map((row) => [row.subject, row.commitment.toString('hex')]));
+}
+
+/** One record of a chain as it lies in the table, unchecked. */
+export interface StoredRecord {
+  readonly seq: number;
+  readonly leafHash: string;
+  readonly bytes: Buffer;
+}
+
+/** All records of a stream in order. */
+export async function recordsOf(db: Database, stream: string): Promise<StoredRecord[]> {
+  const rows = await db.query<{ seq: number; leaf_hash: Buffer; bytes: Buffer }>(
+    `SELECT seq, leaf_hash, bytes FROM ledger_record
+      WHERE log_id = ${LOG_ID} AND stream_id = $1 ORDER BY seq`,
+    [stream],
+  );
+  return rows.map((row) => ({
+    seq: row.seq,
+    leafHash: row.leaf_hash.toString('hex'),
+    bytes: row.bytes,
+  }));
+}
+
+export async function openingsOf(db: Database, stream: string): Promise<StoredOpening[]> {
+  const rows = await db.query<{ seq: number; path: string; ciphertext: Buffer; dek_id: string }>(
+    `SELECT seq, path, ciphertext, dek_id FROM opening
+      WHERE log_id = ${LOG_ID} AND stream_id = $1 ORDER BY seq, path`,
+    [stream],
+  );
+  return rows.map(({ dek_id, ...row }) => ({ stream, ...row, dekId: dek_id }));
+}
+
+export async function storedReferencesOf(db: Database, stream: string): Promise<StoredReference[]> {
+  const rows = await db.query<{
+    subject: string;
+    commitment: Buffer;
+    ciphertext: Buffer;
+    dek_id: string;
+  }>(
+    `SELECT subject, commitment, ciphertext, dek_id FROM reference
+      WHERE log_id = ${LOG_ID} AND stream_id = $1 ORDER BY subject`,
+    [stream],
+  );
+  return rows.map((row) => ({
+    stream,
+    subject: row.subject,
+    c: row.commitment.toString('hex'),
+    ciphertext: row.ciphertext,
+    dekId: row.dek_id,
+  }));
+}
+
+/** @returns the log's origin, or null before the first start. */
+export async function logOrigin(db: Database): Promise<string | null> {
+  const log = await db.prisma.ledgerLog.findUnique({ where: { logId: LOG_ID } });
+  return log?.origin ?? null;
+}

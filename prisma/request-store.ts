@@ -1,0 +1,275 @@
+import type { Instant } from '../domain/instant.ts';
+import { statusOf, type RequestState } from '../domain/request.ts';
+import type { Database } from './database.ts';
+import type { StoredHead } from './ledger-store.ts';
+import type { Fragment, Tx } from './transaction.ts';
+
+/** Where the workflow of a request stands: see the column's comment in the migration. */
+export type GateState = 'none' | 'due' | 'open' | 'closed';
+
+/** The head row of a request. Words of people are ciphertext under `dekId`. */
+export interface RequestRow {
+  readonly id: string;
+  readonly state: RequestState;
+  readonly head: StoredHead;
+  readonly dekId: string;
+  readonly title: Uint8Array;
+  readonly reason: Uint8Array | null;
+  readonly wakeAt: Instant | null;
+  readonly gate: GateState;
+  readonly createdAt: Instant;
+  readonly updatedAt: Instant;
+}
+
+export interface NewRequest extends Omit<RequestRow, 'createdAt' | 'reason'> {
+  readonly content: Uint8Array;
+}
+
+interface RawRow {
+  id: string;
+  state: RequestState;
+  head_seq: number;
+  head_hash: Buffer;
+  dek_id: string;
+  title: Buffer;
+  reason: Buffer | null;
+  wake_at: string | null;
+  gate: GateState;
+  created_at: string;
+  updated_at: string;
+}
+
+const COLUMNS =
+  'id, state, head_seq, head_hash, dek_id, title, reason, wake_at, gate, created_at, updated_at';
+
+function toRow(raw: RawRow): RequestRow {
+  return {
+    id: raw.id,
+    state: raw.state,
+    head: { seq: raw.head_seq, leafHash: raw.head_hash.toString('hex') },
+    dekId: raw.dek_id,
+    title: raw.title,
+    reason: raw.reason,
+    wakeAt: raw.wake_at,
+    gate: raw.gate,
+    createdAt: raw.created_at,
+    updatedAt: raw.updated_at,
+  };
+}
+
+function waitingRoles(state: RequestState): string[] {
+  return [...new Set(state.stage?.roles.flat() ?? [])];
+}
+
+export function insertRequest(row: NewRequest): Fragment {
+  const { state, head } = row;
+  return {
+    text: `INSERT INTO request (id, kind, status, tier, requester_type, requester_id, waiting_roles, deadline,
+        revision, head_seq, head_hash, state, dek_id, title, content, wake_at, gate, gate_at, created_at, updated_at)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18::timestamptz + interval '2 seconds', $18, $18)`,
+    values: [
+      row.id,
+      state.kind,
+      statusOf(state),
+      state.tier,
+      state.requester.type,
+      state.requester.id,
+      waitingRoles(state),
+      state.stage?.deadline ?? null,
+      state.revision,
+      head.seq,
+      Buffer.from(head.leafHash, 'hex'),
+      JSON.stringify(state),
+      row.dekId,
+      row.title,
+      row.content,
+      row.wakeAt,
+      row.gate,
+      row.updatedAt,
+    ],
+  };
+}
+
+/** Everything that a step changes on the head row. */
+export interface RequestChange {
+  readonly id: string;
+  readonly state: RequestState;
+  readonly head: StoredHead;
+  readonly wakeAt: Instant | null;
+  readonly gate: GateState;
+  /** null keeps what is there. */
+  readonly reason: Uint8Array | null;
+  readonly updatedAt: Instant;
+}
+
+export function updateRequest(change: RequestChange): Fragment {
+  const { state, head } = change;
+  return {
+    text: `UPDATE request SET status = $2, tier = $3, waiting_roles = $4, deadline = $5, revision = $6,
+        head_seq = $7, head_hash = $8, state = $9, wake_at = $10, gate = $11,
+        reason = coalesce($12, reason), updated_at = $13 WHERE id = $1`,
+    values: [
+      change.id,
+      statusOf(state),
+      state.tier,
+      waitingRoles(state),
+      state.stage?.deadline ?? null,
+      state.revision,
+      head.seq,
+      Buffer.from(head.leafHash, 'hex'),
+      JSON.stringify(state),
+      change.wakeAt,
+      change.gate,
+      change.reason,
+      change.updatedAt,
+    ],
+  };
+}
+
+/** Locks the head row until the transaction ends. @returns null when there is no such request. */
+export async function lockRequest(tx: Tx, id: string): Promise<RequestRow | null> {
+  const rows = await tx.query<RawRow>({
+    text: `SELECT ${COLUMNS} FROM request WHERE id = $1 FOR UPDATE`,
+    values: [id],
+  });
+  return rows[0] === undefined ? null : toRow(rows[0]);
+}
+
+export async function findRequest(db: Database, id: string): Promise<RequestRow | null> {
+  const rows = await db.query<RawRow>(`SELECT ${COLUMNS} FROM request WHERE id = $1`, [id]);
+  return rows[0] === undefined ? null : toRow(rows[0]);
+}
+
+/** @returns the ciphertext of what was submitted. */
+export async function contentOf(db: Database, id: string): Promise<Uint8Array | null> {
+  const rows = await db.query<{ content: Buffer }>('SELECT content FROM request WHERE id = $1', [
+    id,
+  ]);
+  return rows[0]?.content ?? null;
+}
+
+/** @returns the revision of each request that exists. */
+export async function revisionsOf(
+  db: Database,
+  ids: readonly string[],
+): Promise<Map<string, number>> {
+  const rows = await db.query<{ id: string; revision: number }>(
+    'SELECT id, revision FROM request WHERE id = ANY($1::uuid[])',
+    [ids],
+  );
+  return new Map(rows.map((row) => [row.id, row.revision]));
+}
+
+/** Which requests a list shows. Absent filters are null. */
+export interface RequestFilter {
+  readonly status: string | null;
+  readonly kind: string | null;
+  /** Only requests of this app or person. */
+  readonly requester: { readonly type: 'app' | 'person'; readonly id: string } | null;
+  /** Only pending requests whose open stage asks for one of these roles. */
+  readonly waitingFor: readonly string[] | null;
+  /** Only what comes after this place, newest first. */
+  readonly after: { readonly createdAt: Instant; readonly id: string } | null;
+  readonly limit: number;
+}
+
+/** Newest first. */
+export async function listRequests(db: Database, filter: RequestFilter): Promise<RequestRow[]> {
+  const rows = await db.query<RawRow>(
+    `SELECT ${COLUMNS} FROM request
+      WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR kind = $2)
+        AND ($3::text IS NULL OR (requester_type = $3 AND requester_id = $4))
+        AND ($5::text[] IS NULL OR (status = 'pending' AND waiting_roles && $5))
+        AND ($6::timestamptz IS NULL OR (created_at, id) < ($6, $7::uuid))
+      ORDER BY created_at DESC, id DESC LIMIT $8`,
+    [
+      filter.status,
+      filter.kind,
+      filter.requester?.type ?? null,
+      filter.requester?.id ?? null,
+      filter.waitingFor,
+      filter.after?.createdAt ?? null,
+      filter.after?.id ?? null,
+      filter.limit,
+    ],
+  );
+  return rows.map(toRow);
+}
+
+export interface ViewRow {
+  readonly requestId: string;
+  readonly person: string;
+  readonly contentDigest: string;
+  readonly seq: number;
+  readonly leafHash: string;
+}
+
+/** The first view of a content counts; a later one of the same content changes nothing here. */
+export function insertView(view: ViewRow): Fragment {
+  return {
+    text: `INSERT INTO request_view (request_id, person_id, content_digest, seq, leaf_hash)
+      VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+    values: [
+      view.requestId,
+      view.person,
+      Buffer.from(view.contentDigest, 'hex'),
+      view.seq,
+      Buffer.from(view.leafHash, 'hex'),
+    ],
+  };
+}
+
+// ---- gates ---------------------------------------------------------------------------------------
+
+/** A workflow that has to be started, with the place in its request's life that it starts from. */
+export interface DueGate {
+  readonly requestId: string;
+  readonly kind: string;
+}
+
+/** Takes up to `limit` gates that are due and puts them off, so that no other dispatcher takes them. */
+export async function claimDueGates(
+  db: Database,
+  claim: { readonly now: Instant; readonly again: Instant; readonly limit: number },
+): Promise<DueGate[]> {
+  const rows = await db.query<{ id: string; kind: string }>(
+    `UPDATE request SET gate_at = $2 WHERE id IN (
+        SELECT id FROM request WHERE gate = 'due' AND gate_at <= $1
+        ORDER BY gate_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+      RETURNING id, kind`,
+    [claim.now, claim.again, claim.limit],
+  );
+  return rows.map((row) => ({ requestId: row.id, kind: row.kind }));
+}
+
+/** The workflow runs. Changes nothing when the gate was closed meanwhile. */
+export async function markGateOpen(db: Database, ids: readonly string[]): Promise<void> {
+  await db.query(`UPDATE request SET gate = 'open' WHERE id = ANY($1::uuid[]) AND gate = 'due'`, [
+    ids,
+  ]);
+}
+
+/**
+ * Marks gates as due again: all that should run (`null`), or those whose time has come without their
+ * workflow noticing (an instant: due before it).
+ *
+ * @returns how many.
+ */
+export async function reopenGates(db: Database, overdueSince: Instant | null): Promise<number> {
+  const rows = await db.query<{ id: string }>(
+    `UPDATE request SET gate = 'due', gate_at = now()
+      WHERE gate = 'open' AND ($1::timestamptz IS NULL OR wake_at < $1) RETURNING id`,
+    [overdueSince],
+  );
+  return rows.length;
+}
+
+/** @returns leaf hash of the person's view of the request's present content, or null. */
+export async function viewLeafOf(tx: Tx, row: RequestRow, person: string): Promise<string | null> {
+  const rows = await tx.query<{ leaf_hash: Buffer }>({
+    text: `SELECT leaf_hash FROM request_view
+      WHERE request_id = $1 AND person_id = $2 AND content_digest = $3`,
+    values: [row.id, person, Buffer.from(row.state.contentDigest, 'hex')],
+  });
+  return rows[0]?.leaf_hash.toString('hex') ?? null;
+}

@@ -1,0 +1,194 @@
+import { describe, expect, test } from 'vitest';
+import type { RequestState } from '../../domain/request.ts';
+import { catchUp, nextInstant } from '../../domain/timeline.ts';
+import {
+  aDecision,
+  aGroup,
+  anEscalation,
+  aRequest,
+  aSecondStage,
+  aStage,
+  HELD,
+  NOW,
+  openStageOf,
+} from '../support/builders.ts';
+
+const at = (time: string): string => `2026-03-${time}.000Z`;
+const A_YEAR_LATER = '2027-03-02T09:00:00.000Z';
+
+/** The sample policy: reminders after two and eight hours, the manager after four, a day in all. */
+const sample = aStage({ reminders: ['PT2H', 'PT8H'], escalations: [anEscalation()] });
+
+const typesOf = (step: ReturnType<typeof catchUp>): readonly string[] =>
+  step.events.map((event) => event.type);
+
+describe('a reminder', () => {
+  test('is given at its instant, once, and changes nothing else', () => {
+    const before = aRequest({ stages: [sample] });
+    const step = catchUp(before, at('02T11:00:00'));
+    expect(step.events).toEqual([{ type: 'reminded', stage: 0, ordinal: 0 }]);
+    const { agenda, ...rest } = openStageOf(before);
+    expect(step.state).toEqual({ ...before, stage: { ...rest, agenda: agenda.slice(1) } });
+  });
+
+  test('is not given a millisecond early', () => {
+    const before = aRequest({ stages: [sample] });
+    const step = catchUp(before, '2026-03-02T10:59:59.999Z');
+    expect(step.events).toEqual([]);
+    expect(step.state).toBe(before);
+  });
+});
+
+describe('an escalation', () => {
+  const escalated = (...escalations: readonly ReturnType<typeof anEscalation>[]) =>
+    catchUp(aRequest({ stages: [aStage({ escalations })] }), at('02T21:00:00'));
+
+  test('adds a role to those who may decide', () => {
+    const step = escalated(anEscalation());
+    expect(step.events).toEqual([{ type: 'escalated', stage: 0, index: 0 }]);
+    expect(openStageOf(step.state).roles).toEqual([['credit-officer', 'credit-manager']]);
+  });
+
+  test('replaces those who may decide', () => {
+    const step = escalated(anEscalation({ mode: 'replace' }));
+    expect(openStageOf(step.state).roles).toEqual([['credit-manager']]);
+  });
+
+  test('adds to what an earlier one left', () => {
+    const step = escalated(
+      anEscalation({ mode: 'replace' }),
+      anEscalation({ after: 'PT8H', to: 'security' }),
+    );
+    expect(openStageOf(step.state).roles).toEqual([['credit-manager', 'security']]);
+  });
+
+  test('reaches every group', () => {
+    const groups = [aGroup(), aGroup({ role: 'security' })];
+    const before = aRequest({ stages: [aStage({ groups, escalations: [anEscalation()] })] });
+    expect(openStageOf(catchUp(before, at('02T13:00:00')).state).roles).toEqual([
+      ['credit-officer', 'credit-manager'],
+      ['security', 'credit-manager'],
+    ]);
+  });
+
+  test('does not touch decisions given before', () => {
+    const stages = [aStage({ escalations: [anEscalation({ mode: 'replace' })] })];
+    const decisions = [aDecision('eve')];
+    const step = catchUp(aRequest({ stages, decisions }), at('02T13:00:00'));
+    expect(step.state.decisions).toEqual(decisions);
+  });
+});
+
+describe('a deadline', () => {
+  test('expires the request: never a rejection, nobody is named', () => {
+    const { state, events } = catchUp(aRequest(), at('03T09:00:00'));
+    expect(state.stage).toBeNull();
+    expect(state.resolution).toEqual({
+      kind: 'expired',
+      effect: null,
+      mayProceed: false,
+      at: at('03T09:00:00'),
+      by: [],
+      cause: 'deadline',
+    });
+    expect(events).toEqual([
+      { type: 'expired', stage: 0 },
+      { type: 'resolved', resolution: state.resolution, decisions: 0 },
+    ]);
+  });
+
+  test('leaves a millisecond before it', () => {
+    expect(catchUp(aRequest(), '2026-03-03T08:59:59.999Z').events).toEqual([]);
+  });
+
+  test('is not moved by decisions, and they stay', () => {
+    const decisions = [aDecision('eve')];
+    const { state } = catchUp(aRequest({ decisions }), at('03T09:00:00'));
+    expect(state).toMatchObject({ decisions, resolution: { kind: 'expired' } });
+  });
+
+  test.each([
+    { tier: 'low', kind: 'approved', mayProceed: true, cause: 'policy' },
+    { tier: 'medium', kind: 'approved', mayProceed: true, cause: 'policy' },
+    { tier: 'high', kind: 'expired', mayProceed: false, cause: 'deadline' },
+  ] as const)('where the rule approves by silence, a $tier request is $kind', (row) => {
+    const { tier, ...ending } = row;
+    const stages = [aStage({ onTimeout: 'approve' })];
+    const { state, events } = catchUp(aRequest({ tier, stages }), at('03T09:00:00'));
+    expect(state.resolution).toMatchObject({ ...ending, by: [] });
+    expect(events.map((event) => event.type)).toEqual(['expired', 'resolved']);
+  });
+
+  test('goes to the next stage, which gets its full time even when the clock was late', () => {
+    const stages = [aStage({ onTimeout: 'next-stage' }), aSecondStage({ deadline: 'PT12H' })];
+    const { state, events } = catchUp(aRequest({ stages }), at('05T09:00:00'));
+    expect(state.resolution).toBeNull();
+    expect(events).toEqual([
+      { type: 'expired', stage: 0 },
+      { type: 'stage_opened', stage: 1 },
+    ]);
+    expect(state.stage).toMatchObject({ index: 1, openedAt: at('05T09:00:00') });
+    expect(nextInstant(state)).toBe(at('05T21:00:00'));
+  });
+});
+
+describe('after a long outage', () => {
+  test('everything that is late comes at once, in order, each once', () => {
+    const step = catchUp(aRequest({ stages: [sample] }), A_YEAR_LATER);
+    expect(typesOf(step)).toEqual(['reminded', 'escalated', 'reminded', 'expired', 'resolved']);
+    expect(step.state.resolution?.kind).toBe('expired');
+  });
+
+  test('a second outage goes on where the next stage began', () => {
+    const stages = [aStage({ onTimeout: 'next-stage' }), aSecondStage()];
+    const first = catchUp(aRequest({ stages }), A_YEAR_LATER);
+    const second = catchUp(first.state, '2028-03-02T09:00:00.000Z');
+    expect(second.state.resolution?.kind).toBe('expired');
+    expect(second.events[0]).toEqual({ type: 'expired', stage: 1 });
+  });
+});
+
+describe('time does nothing', () => {
+  const expired = catchUp(aRequest(), A_YEAR_LATER).state;
+  test.each<{ why: string; state: RequestState }>([
+    { why: 'to a held request', state: aRequest({ heldBy: [HELD] }) },
+    { why: 'to one that the policy decided', state: aRequest({ rule: { effect: 'approve' } }) },
+    { why: 'to one that has expired', state: expired },
+    {
+      why: 'to a stage without deadline',
+      state: aRequest({ stages: [aStage({ deadline: null })] }),
+    },
+  ])('$why', ({ state }) => {
+    expect(nextInstant(state)).toBeNull();
+    expect(catchUp(state, '2099-01-01T00:00:00.000Z')).toEqual({ state, events: [] });
+  });
+
+  test('when it runs backwards', () => {
+    const before = aRequest({ stages: [sample] });
+    expect(catchUp(before, '2020-01-01T00:00:00.000Z').state).toBe(before);
+  });
+
+  test.each(['02T11:00:00', '02T17:30:00', '03T09:00:00', '09T09:00:00'])(
+    'when it was there already (%s)',
+    (time) => {
+      const once = catchUp(aRequest({ stages: [sample] }), at(time));
+      const twice = catchUp(once.state, at(time));
+      expect(twice.events).toEqual([]);
+      expect(twice.state).toBe(once.state);
+    },
+  );
+});
+
+test('the next instant is the earliest that is left', () => {
+  const instants = [NOW, '02T11:00:00', '02T13:00:00', '02T17:00:00', '03T09:00:00'].map(
+    (time, index) =>
+      nextInstant(catchUp(aRequest({ stages: [sample] }), index === 0 ? NOW : at(time)).state),
+  );
+  expect(instants).toEqual([
+    at('02T11:00:00'),
+    at('02T13:00:00'),
+    at('02T17:00:00'),
+    at('03T09:00:00'),
+    null,
+  ]);
+});

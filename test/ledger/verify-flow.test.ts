@@ -1,0 +1,272 @@
+import { expect, test } from 'vitest';
+
+import { aDraft, digest } from './support/drafts.ts';
+import {
+  approvedChain,
+  bound,
+  closed,
+  decided,
+  emptyChain,
+  engine,
+  extend,
+  leafOf,
+  people,
+  requested,
+  resolved,
+  stageOpened,
+  verify,
+  viewed,
+  waitingChain,
+  type Chain,
+} from './support/story.ts';
+
+const { dana, eve, omar } = people;
+const bothApproved = () =>
+  extend(
+    waitingChain(),
+    viewed(eve),
+    decided(eve),
+    viewed(omar),
+    decided(omar, { body: { approvals: 2 } }),
+  );
+const override = (body: object) => aDraft('overridden', { body: { person_c: omar.c, ...body } });
+const settled = (body: object) => aDraft('resolved', { ...engine, body });
+const group = (index: number) => aDraft('stage_opened', { ...engine, body: { group: index } });
+const stopped = { resolution: 'overridden', effect: 'stop', may_proceed: false, decisions: 0 };
+
+test.each<{ story: string; chain: () => Chain }>([
+  { story: 'approved by two people', chain: approvedChain },
+  {
+    story: 'approved by the policy alone',
+    chain: () =>
+      extend(
+        emptyChain,
+        requested,
+        aDraft('policy_bound', { ...engine, body: { effect: 'approve', stages: 0 } }),
+        settled({ decisions: 0 }),
+        closed,
+      ),
+  },
+  {
+    story: 'held, released, rejected by one',
+    chain: () =>
+      extend(
+        extend(emptyChain, requested, aDraft('held', engine), aDraft('released', engine)),
+        bound,
+        stageOpened,
+        viewed(eve),
+        decided(eve, { body: { verdict: 'reject', approvals: 0, rejections: 1 } }),
+        settled({ resolution: 'rejected', may_proceed: false, decisions: 1 }),
+        closed,
+      ),
+  },
+  {
+    story: 'reminded, escalated, expired; refused afterwards',
+    chain: () =>
+      extend(
+        waitingChain(),
+        aDraft('reminded', engine),
+        aDraft('escalated', engine),
+        aDraft('expired', engine),
+        settled({ resolution: 'expired', may_proceed: false, decisions: 0 }),
+        closed,
+        aDraft('refused', { body: { reason: 'EXPIRED', person_c: eve.c } }),
+      ),
+  },
+  {
+    story: 'withdrawn',
+    chain: () =>
+      extend(
+        waitingChain(),
+        aDraft('withdrawn', { body: { person_c: null } }),
+        settled({ resolution: 'withdrawn', may_proceed: false, decisions: 0 }),
+        closed,
+      ),
+  },
+  {
+    story: 'stopped while pending',
+    chain: () => extend(waitingChain(), override({ effect: 'stop' }), settled(stopped), closed),
+  },
+  {
+    story: 'approved, used, reversed after it was closed',
+    chain: () =>
+      extend(
+        extend(bothApproved(), resolved, aDraft('receipt_issued'), aDraft('receipt_consumed')),
+        aDraft('outcome'),
+        closed,
+        override({ effect: 'reverse', before: 'approved' }),
+        aDraft('receipt_revoked'),
+        settled({ ...stopped, effect: 'reverse', decisions: 2 }),
+        closed,
+      ),
+  },
+  {
+    story: 'two parallel groups, reminded and expired as one stage',
+    chain: () =>
+      extend(
+        extend(emptyChain, requested, bound, group(0), group(1), aDraft('reminded', engine)),
+        viewed(eve),
+        decided(eve, { body: { group: 0, needed: 4 } }),
+        viewed(omar),
+        decided(omar, { body: { group: 1, approvals: 2, needed: 4 } }),
+        aDraft('expired', engine),
+        settled({ resolution: 'expired', may_proceed: false }),
+      ),
+  },
+  {
+    story: 'amended, and decided again by the same person',
+    chain: () =>
+      extend(
+        extend(waitingChain(), viewed(eve), decided(eve)),
+        aDraft('amended', { actor: { type: 'agent', role: 'requester', c: people.agent.c } }),
+        aDraft('viewed', { body: { person_c: eve.c, content_digest: digest('content 2') } }),
+        decided(eve, { body: { content_digest: digest('content 2') } }),
+      ),
+  },
+])('$story: the procedure holds', async ({ chain }) => {
+  expect((await verify(chain())).problems).toEqual([]);
+});
+
+test.each<{ why: string; code?: string; chain: () => Chain }>([
+  { why: 'a stage before a policy', chain: () => extend(emptyChain, requested, stageOpened) },
+  { why: 'a stream that begins in the middle', chain: () => extend(emptyChain, bound) },
+  { why: 'requested twice', chain: () => extend(waitingChain(), requested) },
+  {
+    why: 'V-46 a decision without the view that the rule asks for',
+    chain: () => extend(waitingChain(), viewed(eve), decided(eve, { body: { viewed: null } })),
+  },
+  {
+    why: 'V-46 a decision that names another record as its view',
+    chain: () =>
+      extend(waitingChain(), viewed(eve), (so) =>
+        decided(eve, { body: { viewed: leafOf(so, 'stage_opened') } })(so),
+      ),
+  },
+  {
+    why: 'a decision on what somebody else saw',
+    chain: () => extend(waitingChain(), viewed(omar), decided(eve)),
+  },
+  {
+    why: 'a decision on content that was not asked about',
+    chain: () =>
+      extend(
+        waitingChain(),
+        viewed(eve),
+        decided(eve, { body: { content_digest: digest('other') } }),
+      ),
+  },
+  {
+    why: 'a decision on a stage that was not opened',
+    chain: () => extend(waitingChain(), viewed(eve), decided(eve, { body: { stage: 1 } })),
+  },
+  {
+    why: 'V-46 a decision after the end',
+    chain: () =>
+      extend(extend(bothApproved(), resolved), viewed(people.lena), decided(people.lena)),
+  },
+  {
+    why: 'V-45 one person counted twice',
+    code: 'QUORUM_RULE',
+    chain: () =>
+      extend(waitingChain(), viewed(eve), decided(eve), decided(eve, { body: { approvals: 2 } })),
+  },
+  {
+    why: 'V-45 the person acted for decides',
+    code: 'QUORUM_RULE',
+    chain: () => extend(waitingChain(), viewed(dana), decided(dana)),
+  },
+  {
+    why: 'a count that does not add up',
+    code: 'QUORUM_RULE',
+    chain: () => extend(waitingChain(), viewed(eve), decided(eve, { body: { approvals: 2 } })),
+  },
+  {
+    why: 'more approvals than there are, in parallel groups',
+    code: 'QUORUM_RULE',
+    chain: () =>
+      extend(
+        extend(emptyChain, requested, bound, group(0), viewed(eve)),
+        decided(eve, { body: { group: 0, approvals: 2 } }),
+      ),
+  },
+  {
+    why: 'a reminder of a stage that was not opened',
+    chain: () => extend(waitingChain(), aDraft('reminded', { ...engine, body: { stage: 1 } })),
+  },
+  {
+    why: 'a resolution that forgets a decision',
+    code: 'QUORUM_RULE',
+    chain: () => extend(bothApproved(), settled({ decisions: 1 })),
+  },
+  {
+    why: 'approved without anybody',
+    chain: () => extend(waitingChain(), settled({ decisions: 0 })),
+  },
+  {
+    why: 'expired before the time ran out',
+    chain: () =>
+      extend(waitingChain(), settled({ resolution: 'expired', may_proceed: false, decisions: 0 })),
+  },
+  {
+    why: 'a rejection that may proceed',
+    chain: () =>
+      extend(
+        waitingChain(),
+        viewed(eve),
+        decided(eve, { body: { verdict: 'reject', approvals: 0, rejections: 1 } }),
+        settled({ resolution: 'rejected', decisions: 1 }),
+      ),
+  },
+  { why: 'resolved twice', chain: () => extend(bothApproved(), resolved, resolved) },
+  {
+    why: 'V-24 another action resolved than decided on',
+    code: 'ACTION_MISMATCH',
+    chain: () => extend(bothApproved(), settled({ action_digest: digest('other') })),
+  },
+  {
+    why: 'V-24 another action executed than decided on',
+    code: 'ACTION_MISMATCH',
+    chain: () =>
+      extend(
+        extend(bothApproved(), resolved, aDraft('receipt_issued')),
+        aDraft('receipt_consumed', { body: { action_digest: digest('other') } }),
+      ),
+  },
+  {
+    why: 'a receipt used twice',
+    chain: () =>
+      extend(
+        extend(bothApproved(), resolved, aDraft('receipt_issued'), aDraft('receipt_consumed')),
+        aDraft('receipt_consumed'),
+      ),
+  },
+  {
+    why: 'a receipt before an approval',
+    chain: () => extend(waitingChain(), aDraft('receipt_issued')),
+  },
+  {
+    why: 'overridden without an override',
+    chain: () => extend(waitingChain(), settled(stopped)),
+  },
+  {
+    why: 'another effect than the override had',
+    chain: () => extend(waitingChain(), override({ effect: 'force' }), settled(stopped)),
+  },
+  {
+    why: 'an override of a state that was not',
+    chain: () => extend(waitingChain(), override({ effect: 'reverse', before: 'approved' })),
+  },
+  { why: 'closed while it waits', chain: () => extend(waitingChain(), closed) },
+  {
+    why: 'a receipt after it was closed',
+    chain: () => extend(bothApproved(), resolved, closed, aDraft('receipt_issued')),
+  },
+  {
+    why: 'a decision in the stream of a person',
+    chain: () => extend(extend(emptyChain, aDraft('person_added'), viewed(eve)), decided(eve)),
+  },
+])('$why is named', async ({ chain, code = 'FLOW_RULE' }) => {
+  const sealed = chain();
+  const report = await verify(sealed);
+  expect(report.problems.map((problem) => problem.code)).toContain(code);
+});

@@ -1,0 +1,286 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import pg from 'pg';
+import { inject } from 'vitest';
+import { createActivities } from '../../activities/index.ts';
+import { createApi, type ApiDeps } from '../../api/create-api.ts';
+import { watchReadiness } from '../../api/health.ts';
+import { createMetrics } from '../../api/metrics.ts';
+import { listen } from '../../api/server.ts';
+import { advanceRequest } from '../../application/advance-request.ts';
+import { createChangeWaiter } from '../../application/change-waiter.ts';
+import type { Deps } from '../../application/deps.ts';
+import { startDispatcher } from '../../application/dispatcher.ts';
+import { createGateStarter } from '../../application/gate-starter.ts';
+import { createAuthenticator } from '../../application/identity.ts';
+import { createPolicyCache, publishPolicy } from '../../application/policies.ts';
+import {
+  ensureSampleDirectory,
+  issueSampleCredentials,
+  type SampleCredentials,
+} from '../../application/sample-directory.ts';
+import { BY_ENGINE } from '../../application/sealing.ts';
+import { createVault } from '../../application/vault.ts';
+import { createWorkflowGateway } from '../../application/workflow-gateway.ts';
+import { addDuration, fromMillis, toMillis, type Instant } from '../../domain/instant.ts';
+import { openDatabase } from '../../prisma/database.ts';
+import { ensureInstallation } from '../../prisma/installation-store.ts';
+import { migrate } from '../../prisma/migrate.ts';
+import { track } from './no-leaks.ts';
+
+/** Time as a test wants it: real time plus what it was moved by. */
+export interface TestClock {
+  now(): Instant;
+  /** Moves time on by an ISO 8601 duration. */
+  advance(duration: string): void;
+}
+
+export interface Reply<B> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: B;
+  readonly text: string;
+}
+
+export interface CallOptions {
+  readonly method?: string;
+  readonly body?: unknown;
+  /** Sent as it is, instead of `body` as JSON. */
+  readonly raw?: string | Uint8Array;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** The product in this process on a database of its own: API, worker, dispatcher, sample people. */
+export interface Stack {
+  readonly address: string;
+  readonly databaseUrl: string;
+  readonly taskQueue: string;
+  readonly deps: ApiDeps;
+  readonly clock: TestClock;
+  readonly credentials: SampleCredentials;
+  /** What went wrong in the background, for tests that expect it. */
+  readonly faults: readonly string[];
+  /** Bearer of a sample person, or of the sample app with `app`. */
+  bearer(who: string): string;
+  /** @param who a sample person, `app`, or null for no credential. */
+  call<B = never>(who: string | null, path: string, options?: CallOptions): Promise<Reply<B>>;
+  /** Lets the time that has passed take effect on one request, as its workflow would. */
+  tick(requestId: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface StackOptions {
+  /** Without a worker, commands and gates wait as rows. */
+  readonly worker?: boolean;
+  readonly dispatcher?: boolean;
+  /** Policies to publish instead of the sample ones, as YAML. */
+  readonly policies?: readonly string[];
+  readonly decisionTimeoutMs?: number;
+  readonly temporalAddress?: string;
+}
+
+const SAMPLES = ['credit-decisions', 'vendor-approval', 'policy-change'] as const;
+const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+
+let runtimeInstalled = false;
+
+/** The SDK keeps its own signals and log lines to itself. */
+function installRuntime(): void {
+  if (runtimeInstalled) return;
+  runtimeInstalled = true;
+  Runtime.install({ shutdownSignals: [], logger: new DefaultLogger('ERROR', () => undefined) });
+}
+
+/** A migrated database of its own. */
+export async function createTestDatabase(): Promise<{ url: string; drop: () => Promise<void> }> {
+  const admin = new URL(inject('postgresAdminUrl'));
+  const name = `t${randomBytes(8).toString('hex')}`;
+  await runAsAdmin(admin, `CREATE DATABASE ${name}`);
+  const url = new URL(admin);
+  url.pathname = `/${name}`;
+  await migrate(url.href, path('../../prisma/migrations'));
+  return { url: url.href, drop: () => runAsAdmin(admin, `DROP DATABASE ${name} WITH (FORCE)`) };
+}
+
+async function runAsAdmin(url: URL, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url.href });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+function createClock(): TestClock {
+  let offset = 0;
+  const now = (): Instant => fromMillis(Date.now() + offset);
+  return {
+    now,
+    advance(duration) {
+      const from = now();
+      offset += toMillis(addDuration(from, duration)) - toMillis(from);
+    },
+  };
+}
+
+/** Use cases on a database, without any front door. */
+export async function openTestDeps(databaseUrl: string, clock: TestClock): Promise<Deps> {
+  const db = openDatabase(databaseUrl, 10);
+  const cursorKey = randomBytes(32);
+  const origin = await ensureInstallation(db, { origin: 'test.countersign/log', cursorKey });
+  return {
+    db,
+    vault: createVault(randomBytes(32)),
+    now: () => clock.now(),
+    origin,
+    software: '0.0.0-test',
+    cursorKey,
+    publicUrl: 'http://127.0.0.1',
+    fallbackRole: 'compliance',
+  };
+}
+
+async function publishAll(deps: Deps, policies: readonly string[] | undefined): Promise<void> {
+  const sources =
+    policies ??
+    (await Promise.all(
+      SAMPLES.map((name) => readFile(path(`../../policies/${name}.yaml`), 'utf8')),
+    ));
+  for (const source of sources) {
+    const id = /^id: *(\S+)/m.exec(source)?.[1] ?? '';
+    await publishPolicy(deps, {
+      id,
+      source,
+      format: 'yaml',
+      expected: null,
+      author: { ...BY_ENGINE, name: 'system' },
+      remember: () => undefined,
+    });
+  }
+}
+
+/** Starts everything; `close` ends it and drops the database. */
+export async function openStack(options: StackOptions = {}): Promise<Stack> {
+  const database = await createTestDatabase();
+  const clock = createClock();
+  const faults: string[] = [];
+  const base = await openTestDeps(database.url, clock);
+  const temporalAddress = options.temporalAddress ?? inject('temporalAddress');
+  const taskQueue = `test-${randomUUID()}`;
+  const gateway = createWorkflowGateway({
+    connection: { address: temporalAddress },
+    namespace: 'default',
+    taskQueue,
+    ...(options.decisionTimeoutMs === undefined
+      ? {}
+      : { decisionTimeoutMs: options.decisionTimeoutMs }),
+  });
+  const onFault = (message: string): void => void faults.push(message);
+  const withFaults = { ...base, onFault };
+  const gates = createGateStarter(withFaults, gateway);
+  const waiter = createChangeWaiter(withFaults);
+  const readiness = await watchReadiness([
+    { name: 'PostgreSQL', check: async () => void (await base.db.query('SELECT 1')) },
+  ]);
+  const deps: ApiDeps = {
+    ...withFaults,
+    gateway,
+    gateNeeded: (gate) => gates.need(gate),
+    policies: createPolicyCache(base),
+    authenticator: createAuthenticator(base, true),
+    waiter,
+    readiness,
+    metrics: createMetrics(),
+  };
+  await ensureSampleDirectory(deps);
+  await publishAll(deps, options.policies);
+  const credentials = await issueSampleCredentials(deps);
+  const stopWorker =
+    options.worker === false
+      ? async () => undefined
+      : await startTestWorker(deps, { taskQueue, temporalAddress });
+  const dispatcher = options.dispatcher === false ? null : startDispatcher(deps);
+  const server = await listen(createApi(deps), { host: '127.0.0.1', port: 0 });
+
+  const bearer = (who: string): string => {
+    if (who === 'app') return credentials.app.key;
+    const person = credentials.people.find(({ id }) => id === who);
+    if (person === undefined) throw new TypeError(`no sample person ${who}`);
+    return person.token;
+  };
+  const close = track('stack', async () => {
+    readiness.stop();
+    waiter.stop();
+    await server.close(1_000);
+    await dispatcher?.stop();
+    await gates.drain();
+    await stopWorker();
+    await gateway.close();
+    await base.db.close();
+    await database.drop();
+  });
+  return {
+    address: server.address,
+    databaseUrl: database.url,
+    taskQueue,
+    deps,
+    clock,
+    credentials,
+    faults,
+    bearer,
+    call: (who, at, call) => callApi(server.address, who === null ? null : bearer(who), at, call),
+    tick: async (requestId) => void (await advanceRequest(deps, { kind: 'tick', requestId })),
+    close,
+  };
+}
+
+/** A worker of its own task queue. @returns stops it. */
+export async function startTestWorker(
+  deps: Deps,
+  to: { readonly taskQueue: string; readonly temporalAddress: string },
+): Promise<() => Promise<void>> {
+  installRuntime();
+  const connection = await NativeConnection.connect({ address: to.temporalAddress });
+  const worker = await Worker.create({
+    connection,
+    namespace: 'default',
+    taskQueue: to.taskQueue,
+    workflowBundle: { codePath: inject('workflowBundlePath') },
+    activities: createActivities({ advanceRequest: (ref) => advanceRequest(deps, ref) }),
+    shutdownGraceTime: '1s',
+    shutdownForceTime: '5s',
+  });
+  const running = worker.run();
+  return async () => {
+    if (worker.getState() === 'RUNNING') worker.shutdown();
+    await running;
+    await connection.close();
+  };
+}
+
+async function callApi<B>(
+  address: string,
+  bearer: string | null,
+  at: string,
+  { method, body, raw, headers, signal }: CallOptions = {},
+): Promise<Reply<B>> {
+  const sent = raw ?? (body === undefined ? undefined : JSON.stringify(body));
+  const response = await fetch(`${address}${at}`, {
+    method: method ?? (sent === undefined ? 'GET' : 'POST'),
+    headers: {
+      ...(bearer === null ? {} : { Authorization: `Bearer ${bearer}` }),
+      ...(sent === undefined ? {} : { 'Content-Type': 'application/json' }),
+      ...headers,
+    },
+    ...(sent === undefined ? {} : { body: sent as NonNullable<RequestInit['body']> }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const text = await response.text();
+  const isJson = /json/.test(response.headers.get('content-type') ?? '');
+  const parsed = isJson && text !== '' ? (JSON.parse(text) as B) : (null as B);
+  return { status: response.status, headers: response.headers, body: parsed, text };
+}

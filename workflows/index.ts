@@ -1,0 +1,3 @@
+// The one file that the worker bundles: every export is a workflow.
+export { aiDecision } from './ai-decision.ts';
+export { vendorApproval } from './vendor-approval.ts';

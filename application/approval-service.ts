@@ -277,7 +277,7 @@ async function keep(
   { key, row, answer }: { readonly key: KeyUse; readonly row: RequestRow; readonly answer: Answer },
 ): Promise<void> {
   if (answer.status !== 200) return;
-  const response = closedAnswer(deps, key, answer, row.dekId);
+  const response = closedAnswer(deps, key, { answer, dekId: row.dekId });
   await storeAnswer(deps.db, key, { status: answer.status, response, dekId: row.dekId });
 }
 

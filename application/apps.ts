@@ -17,12 +17,12 @@ import { factsOfPeople, reading } from '../prisma/directory-store.ts';
 import { violatedUnique } from '../prisma/fault.ts';
 import { referencesOf, streamHead } from '../prisma/ledger-store.ts';
 import type { Tx } from '../prisma/transaction.ts';
-import { secretHash } from './identity.ts';
 import type { Deps } from './deps.ts';
 import { ApplicationError, notFound } from './error.ts';
 import type { Remember } from './idempotency.ts';
 import { subjectOf, type Scope } from './principal.ts';
 import { openBook, sealDrafts, type SealedBy } from './sealing.ts';
+import { secretHash } from './secret.ts';
 
 /** Live keys of one app, at most: the old and the new one while it rotates. */
 const MAX_LIVE_KEYS = 2;

@@ -4,12 +4,12 @@ import type { Deps } from './deps.ts';
 /** Wakes long polls. One reader per process asks for all of them together. */
 export interface ChangeWaiter {
   /**
-   * Waits until the request has another revision than `revision`, at most `ms`.
+   * Waits until the request has another revision than the known one, at most `ms`.
    *
    * @param gone ends the wait early: the caller has left.
    * @returns true when it changed, false when the time ran out or the process stops.
    */
-  changed(id: string, revision: number, ms: number, gone: AbortSignal): Promise<boolean>;
+  changed(known: KnownRevision, ms: number, gone: AbortSignal): Promise<boolean>;
   /** Lets everybody go: the process stops. */
   stop(): void;
 }
@@ -17,9 +17,13 @@ export interface ChangeWaiter {
 /** How often the database is asked, in milliseconds, while anybody waits. */
 const INTERVAL_MS = 100;
 
-interface Waiter {
+/** A request as the caller knows it. */
+export interface KnownRevision {
   readonly id: string;
   readonly revision: number;
+}
+
+interface Waiter extends KnownRevision {
   readonly settle: (changed: boolean) => void;
 }
 
@@ -47,7 +51,7 @@ export function createChangeWaiter(deps: Pick<Deps, 'db' | 'onFault'>): ChangeWa
   };
 
   return {
-    changed(id, revision, ms, gone) {
+    changed({ id, revision }, ms, gone) {
       if (stopped || ms <= 0 || gone.aborted) return Promise.resolve(false);
       return new Promise((resolve) => {
         const waiter: Waiter = {

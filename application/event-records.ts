@@ -1,4 +1,3 @@
-import { assertNever } from '../domain/assert-never.ts';
 import { requiresView } from '../domain/decision.ts';
 import type { AccountabilityEvent } from '../domain/event.ts';
 import { addDuration, millisBetween } from '../domain/instant.ts';
@@ -39,38 +38,29 @@ export function draftsOf(
   sealing: RequestSealing,
   ref: RefOf,
 ): Unkeyed[] {
-  const telling = { sealing, ref };
-  switch (event.type) {
-    case 'requested':
-      return [requested(telling)];
-    case 'policy_bound':
-      return [policyBound(telling)];
-    case 'held':
-      return event.heldBy.map(() => held(telling));
-    case 'stage_opened':
-      return stageOpened(event, telling);
-    case 'viewed':
-      return [viewed(event, telling)];
-    case 'reminded':
-      return [reminded(event, telling)];
-    case 'escalated':
-      return [escalated(event, telling)];
-    case 'decided':
-      return [decided(event, telling)];
-    case 'refused':
-      return [refused(event, telling)];
-    case 'overridden':
-      return [overridden(event, telling)];
-    case 'withdrawn':
-      return [withdrawn(telling)];
-    case 'expired':
-      return [expired(event, telling)];
-    case 'resolved':
-      return [resolved(event, telling)];
-    default:
-      return assertNever(event);
-  }
+  // The table is indexed by the very type that each function takes; the compiler cannot follow that.
+  const tell = RECORDS[event.type] as (event: AccountabilityEvent, telling: Telling) => Unkeyed[];
+  return tell(event, { sealing, ref });
 }
+
+/** What becomes of each event. The type makes it complete. */
+const RECORDS: {
+  readonly [T in AccountabilityEvent['type']]: (event: EventOf<T>, telling: Telling) => Unkeyed[];
+} = {
+  requested: (_event, telling) => [requested(telling)],
+  policy_bound: (_event, telling) => [policyBound(telling)],
+  held: (event, telling) => event.heldBy.map(() => held(telling)),
+  stage_opened: stageOpened,
+  viewed: (event, telling) => [viewed(event, telling)],
+  reminded: (event, telling) => [reminded(event, telling)],
+  escalated: (event, telling) => [escalated(event, telling)],
+  decided: (event, telling) => [decided(event, telling)],
+  refused: (event, telling) => [refused(event, telling)],
+  overridden: (event, telling) => [overridden(event, telling)],
+  withdrawn: (_event, telling) => [withdrawn(telling)],
+  expired: (event, telling) => [expired(event, telling)],
+  resolved: (event, telling) => [resolved(event, telling)],
+};
 
 const ACTOR_TYPE = { app: 'agent', person: 'human' } as const;
 

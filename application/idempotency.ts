@@ -75,7 +75,11 @@ export async function storedAnswer(
 }
 
 /** Encrypts an answer for its row. */
-export function closedAnswer(deps: Deps, use: KeyUse, answer: Answer, dekId: string): Uint8Array {
+export function closedAnswer(
+  deps: Deps,
+  use: KeyUse,
+  { answer, dekId }: { readonly answer: Answer; readonly dekId: string },
+): Uint8Array {
   return deps.vault.encrypt(dekId, answerPlace(use), JSON.stringify(answer));
 }
 
@@ -131,7 +135,7 @@ function rememberAnswer(
   { use, answer }: { readonly use: KeyUse; readonly answer: Answer },
 ): void {
   const key = deps.vault.createKey('answer');
-  const response = closedAnswer(deps, use, answer, key.dekId);
+  const response = closedAnswer(deps, use, { answer, dekId: key.dekId });
   const row: KeyRow = {
     fingerprint: use.fingerprint,
     runningUntil: null,

@@ -1,9 +1,10 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { findKeyHolder, type KeyHolder } from '../prisma/app-store.ts';
 import { personByToken } from '../prisma/directory-store.ts';
 import { isLive } from './apps.ts';
 import type { Deps } from './deps.ts';
 import type { Principal } from './principal.ts';
+import { secretHash } from './secret.ts';
 
 /** `cs_<key id>_<secret>`: an app's key as it is sent. */
 const APP_KEY = /^cs_([a-z0-9]{8,32})_([A-Za-z0-9_-]{40,64})$/;
@@ -21,11 +22,6 @@ export interface Authenticator {
    * @returns null when the credential names nobody, has expired or was revoked.
    */
   authenticate(bearer: string, loopback: boolean): Promise<Principal | null>;
-}
-
-/** What is stored of a secret: secrets have 256 random bits, so a plain hash is enough. */
-export function secretHash(secret: string): Buffer {
-  return createHash('sha256').update(`countersign/secret/v1\0${secret}`).digest();
 }
 
 /** @param samplePeople whether tokens of sample people are taken at all. */

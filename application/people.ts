@@ -60,7 +60,7 @@ export async function addPerson(
   const streamId = randomUUID();
   const key = deps.vault.createKey(subjectOf({ type: 'person', id: person.id }));
   const grants = person.roles.map((role) =>
-    newGrant(author, person.id, { role, from: now, until: null }, now),
+    newGrant(author, now, { person: person.id, role, from: now, until: null }),
   );
   const book = openBook(new Map());
   const drafts = [
@@ -88,10 +88,14 @@ export async function addPerson(
 
 type Grant = ReturnType<typeof newGrant>;
 
-function newGrant(author: DirectoryAuthor, person: string, grant: RoleGrant, now: Instant) {
+function newGrant(
+  author: DirectoryAuthor,
+  now: Instant,
+  grant: RoleGrant & { readonly person: string },
+) {
   return {
     id: randomUUID(),
-    person,
+    person: grant.person,
     role: grant.role,
     from: grant.from ?? now,
     until: grant.until,
@@ -123,7 +127,7 @@ export async function grantRole(
     const now = deps.now();
     const row = await lockPerson(tx, person);
     if (row === null) throw notFound('person');
-    const granted = newGrant(author, person, grant, now);
+    const granted = newGrant(author, now, { person, ...grant });
     assertOrder(granted);
     const [head, references] = await Promise.all([
       streamHead(tx, row.streamId),

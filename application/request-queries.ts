@@ -152,32 +152,46 @@ export async function listVisible(
   principal: Principal,
   query: ListQuery,
 ): Promise<Page<RequestShape>> {
-  const filter = {
-    status: query.status,
-    kind: query.kind,
-    requester: principal.type === 'app' ? principal : null,
-    waitingFor: query.eligible === null ? null : principal.type === 'app' ? [] : principal.roles,
-  };
+  const { shown, stoppedAt } = await scan(deps, principal, query);
+  const rows = shown.slice(0, query.limit);
+  const last = rows.at(-1);
+  const more = shown.length > query.limit && last !== undefined;
+  return page(deps, rows, more ? { createdAt: last.createdAt, id: last.id } : stoppedAt);
+}
+
+/** Rows that may be shown, one more than asked for where there are more. */
+interface Scan {
+  readonly shown: readonly RequestRow[];
+  /** Where looking stopped although there may be more; null = nothing is left. */
+  readonly stoppedAt: Place | null;
+}
+
+async function scan(deps: Deps, principal: Principal, query: ListQuery): Promise<Scan> {
+  const filter = filterOf(principal, query);
   const shown: RequestRow[] = [];
   let after = query.cursor === null ? null : openCursor(deps, query.cursor);
-  let scanned = 0;
-  for (;;) {
-    const limit = Math.min(200, Math.max(query.limit + 1 - shown.length, 50));
+  for (let scanned = 0; scanned < MAX_SCAN;) {
+    const limit = Math.min(200, Math.max(query.limit + 1, 50));
     const rows = await listRequests(deps.db, { ...filter, after, limit });
-    scanned += rows.length;
-    for (const row of rows) {
-      if (shown.length > query.limit) break;
-      if (isListed(row, principal, query)) shown.push(row);
-    }
+    shown.push(...rows.filter((row) => isListed(row, principal, query)));
     const last = rows.at(-1);
-    if (last === undefined || rows.length < limit || shown.length > query.limit) break;
+    if (last === undefined || rows.length < limit || shown.length > query.limit)
+      return { shown, stoppedAt: null };
     after = { createdAt: last.createdAt, id: last.id };
-    if (scanned >= MAX_SCAN) return page(deps, shown, after);
+    scanned += rows.length;
   }
-  const rest = shown.slice(0, query.limit);
-  const last = rest.at(-1);
-  const more = shown.length > query.limit && last !== undefined;
-  return page(deps, rest, more ? { createdAt: last.createdAt, id: last.id } : null);
+  return { shown, stoppedAt: after };
+}
+
+function filterOf(principal: Principal, { status, kind, eligible }: ListQuery) {
+  const isApp = principal.type === 'app';
+  const roles = isApp ? [] : principal.roles;
+  return {
+    status,
+    kind,
+    requester: isApp ? principal : null,
+    waitingFor: eligible === null ? null : roles,
+  };
 }
 
 function isListed({ state }: RequestRow, principal: Principal, query: ListQuery): boolean {

@@ -4,12 +4,7 @@ import { tallyOf } from '../domain/quorum.ts';
 import { statusOf, type RequestState, type Resolution } from '../domain/request.ts';
 import { decisionsOf, stageAt } from '../domain/stage.ts';
 import type { Instant } from '../domain/instant.ts';
-import {
-  peopleWithRoles,
-  reading,
-  type PersonFacts,
-  type Reader,
-} from '../prisma/directory-store.ts';
+import { peopleWithRoles, reading, type PersonFacts } from '../prisma/directory-store.ts';
 import type { RequestRow } from '../prisma/request-store.ts';
 import type { Deps } from './deps.ts';
 import { reasonPlace, titlePlace } from './places.ts';

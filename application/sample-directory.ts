@@ -3,7 +3,7 @@ import { deleteTokens, findPerson, insertToken } from '../prisma/directory-store
 import { findApp } from '../prisma/app-store.ts';
 import { createApp, getApp, isLive, issueKey, revokeKey } from './apps.ts';
 import type { Deps } from './deps.ts';
-import { secretHash } from './identity.ts';
+import { secretHash } from './secret.ts';
 import { addPerson, type DirectoryAuthor } from './people.ts';
 import { BY_ENGINE } from './sealing.ts';
 import { SCOPES } from './principal.ts';

@@ -70,7 +70,9 @@ export interface Sealed {
 /** Turns the events of one step into sealed records, openings and references, ready to be written. */
 export function sealRequestEvents(deps: Deps, sealing: RequestSealing): Sealed {
   const book = openBook(sealing.references);
-  const drafts = sealing.events.flatMap((event) => draftsOf(event, sealing, book.of));
+  const drafts = sealing.events.flatMap((event) =>
+    draftsOf(event, sealing, (subject) => book.of(subject)),
+  );
   const keyed = drafts.map((draft, index): Draft => ({
     ...draft,
     cmd: commandKey(sealing.scope, `${index}/${draft.kind}`),
@@ -81,7 +83,7 @@ export function sealRequestEvents(deps: Deps, sealing: RequestSealing): Sealed {
 /** Where a batch of drafts goes and under which keys its words are kept. */
 export interface StreamSealing {
   readonly stream: string;
-  readonly head: StoredHead | null;
+  readonly head: (StoredHead & { readonly ts?: string }) | null;
   readonly now: Instant;
   readonly keys: ReadonlyMap<string, string>;
   readonly dekId: string;
@@ -94,7 +96,8 @@ export interface Drafted {
 
 /** Seals drafts of any stream (request, person, app, policy) with their openings. */
 export function sealDrafts(deps: Deps, to: StreamSealing, { drafts, book }: Drafted): Sealed {
-  const head = to.head === null ? null : { ...to.head, ts: null };
+  // The head row of a request carries no time: its step passes a `now` that is never earlier.
+  const head = to.head === null ? null : { ...to.head, ts: to.head.ts ?? null };
   const context = { log: deps.origin, stream: to.stream, ts: to.now, software: deps.software };
   const batch = sealRecords(head, drafts, context);
   if (batch.head === null) throw new TypeError('a step seals at least one record');

@@ -272,7 +272,7 @@ async function store(deps: SubmitDeps, intake: Intake, key: KeyUse | null): Prom
     );
     for (const fragment of sealed.fragments) tx.write(fragment);
     if (key !== null) {
-      const response = closedAnswer(deps, key, answer, dekId);
+      const response = closedAnswer(deps, key, { answer, dekId });
       const { fingerprint } = key;
       const used = {
         fingerprint,

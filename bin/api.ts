@@ -22,7 +22,7 @@ const CONNECTIONS = 12;
 const GRACE_MS = 8_000;
 
 await runProgram(async () => {
-  const config = readConfig(process.env);
+  const config = readConfig();
   const deps = await openDeps(config, CONNECTIONS);
   const { namespace, taskQueue } = config.temporal;
   const connection = await temporalConnection(config.temporal);

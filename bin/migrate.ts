@@ -16,7 +16,7 @@ if (import.meta.main)
       process.stdout.write(HELP);
       return;
     }
-    const { databaseUrl } = readConfig(process.env);
+    const { databaseUrl } = readConfig();
     if (databaseUrl === null)
       throw new SetupError(
         'DATABASE_URL is not set. The embedded database is migrated by `npm start` itself.',

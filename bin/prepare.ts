@@ -26,7 +26,7 @@ import { openDeps, runProgram, SetupError } from './wire.ts';
 const CREDENTIALS = 'dev-credentials.json';
 
 await runProgram(async () => {
-  const config = readConfig(process.env);
+  const config = readConfig();
   if (config.databaseUrl === null) throw new SetupError('DATABASE_URL is not set.');
   await ensureKeyFiles(config);
   const applied = await migrate(config.databaseUrl, MIGRATIONS);

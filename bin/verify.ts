@@ -46,7 +46,7 @@ async function main(args: string[]): Promise<number> {
 }
 
 async function verify(id: string): Promise<ChainReport> {
-  const config = readConfig(process.env);
+  const config = readConfig();
   const databaseUrl = config.databaseUrl ?? (await embeddedDatabaseUrl(config.dataDir));
   if (databaseUrl === null)
     throw new SetupError('No database: start Countersign (`npm start`) or set DATABASE_URL.');

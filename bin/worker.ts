@@ -11,7 +11,7 @@ import { openDeps, runProgram, stopRequested, tellSupervisor, temporalConnection
 const CONNECTIONS = 12;
 
 await runProgram(async () => {
-  const config = readConfig(process.env);
+  const config = readConfig();
   // We decide when to stop, in order; the SDK must not listen for signals on its own.
   Runtime.install({ shutdownSignals: [] });
   const deps = await openDeps(config, CONNECTIONS);

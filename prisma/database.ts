@@ -57,7 +57,8 @@ export function openDatabase(url: string, max = 10): Database {
     keepAlive: true,
     pipeline: true,
     types,
-    onConnect: assertUtc,
+    verify: (client: pg.ClientBase, ready: (error?: Error) => void) =>
+      void assertUtc(client).then(() => ready(), ready),
   } as pg.PoolConfig);
   // A connection that breaks while idle is replaced by the pool; without a listener it would end us.
   pool.on('error', () => undefined);

@@ -30,6 +30,11 @@ export interface StoredHead {
   readonly leafHash: string;
 }
 
+/** The newest record of a stream with its time: time never runs backwards in a stream. */
+export interface TimedHead extends StoredHead {
+  readonly ts: string;
+}
+
 const hex = (text: string): Buffer => Buffer.from(text, 'hex');
 
 /** Records with their places in the queue of the log; empty input is not allowed. */
@@ -88,14 +93,16 @@ export function insertReferences(references: readonly StoredReference[]): Fragme
 }
 
 /** The newest record of a stream; the caller holds whatever lock keeps others from appending. */
-export async function streamHead(tx: Tx, stream: string): Promise<StoredHead | null> {
-  const rows = await tx.query<{ seq: number; leaf_hash: Buffer }>({
-    text: `SELECT seq, leaf_hash FROM ledger_record
+export async function streamHead(tx: Tx, stream: string): Promise<TimedHead | null> {
+  const rows = await tx.query<{ seq: number; leaf_hash: Buffer; bytes: Buffer }>({
+    text: `SELECT seq, leaf_hash, bytes FROM ledger_record
       WHERE log_id = ${LOG_ID} AND stream_id = $1 ORDER BY seq DESC LIMIT 1`,
     values: [stream],
   });
   const row = rows[0];
-  return row === undefined ? null : { seq: row.seq, leafHash: row.leaf_hash.toString('hex') };
+  if (row === undefined) return null;
+  const { ts } = JSON.parse(row.bytes.toString()) as { ts: string };
+  return { seq: row.seq, leafHash: row.leaf_hash.toString('hex'), ts };
 }
 
 /** Commitments of one stream by subject. */

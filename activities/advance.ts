@@ -9,14 +9,17 @@ import type { ActivityDeps } from './index.ts';
  * @throws ApplicationFailure NOT_FOUND, never retried: an Update that names no command row does
  *         nothing. Every other fault is retried with the same reference, which is the same act.
  */
-export function createAdvance({ advanceRequest }: ActivityDeps) {
+export function createAdvance({ advanceRequest, onFault }: ActivityDeps) {
   return async function advance(ref: StepRef): Promise<StepResult> {
     try {
       return await advanceRequest(ref);
     } catch (error) {
-      if (error instanceof ApplicationError && error.code === 'NOT_FOUND')
-        throw ApplicationFailure.nonRetryable('no such request or command', error.code);
       // The cause may quote data; Temporal's history must not hold it.
+      if (error instanceof ApplicationError && error.code === 'NOT_FOUND') {
+        onFault?.('Temporal was given something that the application did not write', error);
+        throw ApplicationFailure.nonRetryable('no such request or command', error.code);
+      }
+      onFault?.('a step could not be completed; it is repeated', error);
       throw ApplicationFailure.retryable('the step could not be completed', 'STEP_FAILED');
     }
   };

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import { ApplicationError } from '../application/error.ts';
-import { MAX_BODY_BYTES } from './body.ts';
 import type { Metrics } from './metrics.ts';
 import type { OpenRoute, Route } from './route.ts';
 import { methodAndPath } from './route.ts';
@@ -15,7 +14,7 @@ export interface AppOptions extends ServeDeps {
   readonly metrics: Pick<Metrics, 'observe'>;
 }
 
-/** The HTTP edge: headers, body limits, one handler per route, problem details for everything else. */
+/** The HTTP edge: headers, one handler per route, problem details for everything else. */
 export function createApp(options: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
@@ -23,14 +22,15 @@ export function createApp(options: AppOptions): Express {
   app.set('query parser', 'simple');
   app.use(helmet({ contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } }));
   app.use((_request, response, next) => {
-    response.locals['requestId'] = randomUUID();
-    response.set('X-Request-Id', response.locals['requestId'] as string);
+    const requestId = randomUUID();
+    response.locals['requestId'] = requestId;
+    response.set({ 'X-Request-Id': requestId, 'Cache-Control': 'no-store' });
     next();
   });
   app.use(options.metrics.observe);
+  refuseHead(app, options.routes);
   for (const route of options.openRoutes) mountOpen(app, route);
-  const body = express.raw({ type: () => true, limit: MAX_BODY_BYTES });
-  for (const route of options.routes) mount(app, route, { body, options });
+  for (const route of options.routes) mount(app, route, options);
   refuseOtherMethods(app, [...options.openRoutes, ...options.routes]);
   app.use((request, _response, next) =>
     next(new ApplicationError('NOT_FOUND', `There is nothing at ${request.path}.`)),
@@ -43,48 +43,58 @@ type Verb = 'get' | 'post' | 'put' | 'delete';
 
 function mountOpen(app: Express, route: OpenRoute): void {
   const { method, path } = methodAndPath(route.name);
-  app[method as Verb](path, async (request, response) => {
-    response.set('Cache-Control', 'no-store');
-    await route.handle(request, response);
-  });
+  app[method as Verb](path, async (request, response) => route.handle(request, response));
 }
 
-function mount(
-  app: Express,
-  route: Route,
-  { body, options }: { readonly body: express.RequestHandler; readonly options: ServeDeps },
-): void {
+function mount(app: Express, route: Route, options: ServeDeps): void {
   const { method, path } = methodAndPath(route.name);
-  app[method as Verb](path, body, async (request: Request, response: Response) =>
+  app[method as Verb](path, async (request: Request, response: Response) =>
     serve(options, route, { request, response }),
   );
 }
 
+/** Express would answer HEAD with the handler of GET, and that must not happen where reading has effects. */
+function refuseHead(app: Express, routes: readonly Route[]): void {
+  for (const route of routes)
+    if (route.head === false)
+      app.head(methodAndPath(route.name).path, () => {
+        throw notAllowed('GET');
+      });
+}
+
 /** A known path with another method is 405 with what is allowed, not 404. */
-function refuseOtherMethods(app: Express, routes: readonly { name: Route['name'] }[]): void {
+function refuseOtherMethods(
+  app: Express,
+  routes: readonly (Pick<Route, 'name' | 'head'> | Pick<OpenRoute, 'name'>)[],
+): void {
   const byPath = Map.groupBy(routes, (route) => methodAndPath(route.name).path);
   for (const [path, group] of byPath) {
-    const methods = group.map((route) => methodAndPath(route.name).method.toUpperCase());
-    const allowed = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])].join(', ');
+    const allowed = group.flatMap((route) => {
+      const method = methodAndPath(route.name).method.toUpperCase();
+      const head = method === 'GET' && !('head' in route && route.head === false);
+      return head ? ['GET', 'HEAD'] : [method];
+    });
     app.all(path, () => {
-      throw new TransportError('METHOD_NOT_ALLOWED', `Only ${allowed} here.`, {
-        headers: { Allow: allowed },
-      });
+      throw notAllowed(allowed.join(', '));
     });
   }
 }
 
+function notAllowed(allowed: string): TransportError {
+  return new TransportError('METHOD_NOT_ALLOWED', `Only ${allowed} here.`, {
+    headers: { Allow: allowed },
+  });
+}
+
 /** Four parameters: that is how Express knows it. */
 function errorHandler({ onFault, isUnavailable }: ServeDeps) {
-  return (error: unknown, request: Request, response: Response, next: NextFunction): void => {
-    if (response.headersSent) {
-      next(error);
-      return;
-    }
+  return (error: unknown, request: Request, response: Response, _next: NextFunction): void => {
     const requestId = String(response.locals['requestId'] ?? '');
     const known = knownError(error, isUnavailable);
     if (known.code === 'INTERNAL') onFault(`${request.method} failed, request ${requestId}`, error);
-    sendProblem(response, known, requestId);
+    // Half an answer is out already: cutting the connection is the only way to say that it is not whole.
+    if (response.headersSent) response.destroy();
+    else sendProblem(response, known, requestId);
   };
 }
 
@@ -99,19 +109,13 @@ function knownError(
       'The database is out of reach; repeat the call with the same Idempotency-Key.',
       { retryAfter: 2, cause: error },
     );
-  return (
-    fromBodyParser(error) ?? new TransportError('INTERNAL', 'Something went wrong on our side.')
-  );
+  return fromExpress(error) ?? new TransportError('INTERNAL', 'Something went wrong on our side.');
 }
 
-/** Errors of express.raw, by the type that it documents; and paths that cannot be decoded. */
-function fromBodyParser(error: unknown): TransportError | null {
-  const { type, status } = (error ?? {}) as { type?: unknown; status?: unknown };
-  if (type === 'entity.too.large')
-    return new TransportError('PAYLOAD_TOO_LARGE', `A body has at most ${MAX_BODY_BYTES} bytes.`);
-  if (type === 'encoding.unsupported')
-    return new TransportError('UNSUPPORTED_MEDIA_TYPE', 'This Content-Encoding is not supported.');
-  if (typeof status === 'number' && status >= 400 && status < 500)
-    return new TransportError('MALFORMED_JSON', 'The call could not be read.');
-  return null;
+/** Express marks what the caller did with a status: paths that cannot be decoded, files that are not there. */
+function fromExpress(error: unknown): ApplicationError | TransportError | null {
+  const { status } = (error ?? {}) as { status?: unknown };
+  if (status === 404) return new ApplicationError('NOT_FOUND', 'There is no such page.');
+  if (typeof status !== 'number' || status < 400 || status >= 500) return null;
+  return new TransportError('BAD_REQUEST', 'The address could not be read.');
 }

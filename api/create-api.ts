@@ -9,8 +9,10 @@ import { createApp } from './app.ts';
 import type { Readiness } from './health.ts';
 import type { Metrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
-import { appRoutes, peopleRoutes } from './routes/directory.ts';
+import type { Route } from './route.ts';
+import { appKeyRoutes, appRoutes } from './routes/apps.ts';
 import { openRoutes } from './routes/open.ts';
+import { peopleRoutes } from './routes/people.ts';
 import { policyRoutes } from './routes/policies.ts';
 import { requestRoutes } from './routes/requests.ts';
 
@@ -21,14 +23,20 @@ export interface ApiDeps extends ActDeps, SubmitDeps {
   readonly metrics: Metrics;
 }
 
-/** Puts the routes together with what they need. */
-export function createApi(deps: ApiDeps): Express {
-  const routes = [
+/** Every operation that needs a credential. */
+export function guardedRoutes(deps: ApiDeps): Route[] {
+  return [
     ...requestRoutes(deps),
     ...policyRoutes(deps),
     ...peopleRoutes(deps),
     ...appRoutes(deps),
+    ...appKeyRoutes(deps),
   ];
+}
+
+/** Puts the routes together with what they need. */
+export function createApi(deps: ApiDeps): Express {
+  const routes = guardedRoutes(deps);
   let document: unknown = null;
   const open = openRoutes({
     ...deps,

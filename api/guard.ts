@@ -6,10 +6,15 @@ import type { Permission } from './permissions.ts';
 import { TransportError } from './problem.ts';
 
 /** @returns whether the caller is a program on this machine. */
-export function isFromLoopback(request: Request): boolean {
+export function isFromLoopback(request: {
+  readonly socket: { readonly remoteAddress?: string | undefined };
+}): boolean {
   const address = request.socket.remoteAddress ?? '';
   return address === '::1' || /^(::ffff:)?127\./.test(address);
 }
+
+/** @source RFC 6750 section 3 */
+const CHALLENGE = 'Bearer realm="countersign"';
 
 /** @throws TransportError UNAUTHENTICATED when nobody stands behind the credential. */
 export async function authenticate(
@@ -27,7 +32,11 @@ export async function authenticate(
     match === null
       ? 'Send a credential: Authorization: Bearer <key or token>.'
       : 'The credential is unknown, has expired or was revoked.',
-    { headers: { 'WWW-Authenticate': 'Bearer' } },
+    {
+      headers: {
+        'WWW-Authenticate': match === null ? CHALLENGE : `${CHALLENGE}, error="invalid_token"`,
+      },
+    },
   );
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { createDocument } from 'zod-openapi';
 import { problem } from './contract/common.ts';
 import { PERMISSIONS } from './permissions.ts';
-import { methodAndPath, type OpenRoute, type Route } from './route.ts';
+import { methodAndPath, type AnswerDocument, type OpenRoute, type Route } from './route.ts';
 
 type Document = ReturnType<typeof createDocument>;
 type Paths = NonNullable<Parameters<typeof createDocument>[0]['paths']>;
@@ -48,13 +48,6 @@ export function openApiDocument(options: {
 }
 
 function operationOf(route: Route): Operation {
-  const answers = Object.entries(route.answers).map(([status, { description, schema }]) => [
-    status,
-    {
-      description,
-      ...(schema === undefined ? {} : { content: { 'application/json': { schema } } }),
-    },
-  ]);
   return {
     operationId: operationId(route.name),
     summary: route.summary,
@@ -62,48 +55,85 @@ function operationOf(route: Route): Operation {
     requestParams: {
       ...pathParams(route.name),
       ...(route.query === undefined ? {} : { query: route.query as z.ZodObject }),
-      ...(route.name.startsWith('POST ') ? { header: IDEMPOTENCY } : {}),
+      ...requestHeaders(route),
     },
-    ...(route.body === undefined
-      ? {}
-      : {
-          requestBody: {
-            required: true,
-            content: Object.fromEntries(
-              ['application/json', ...(route.textTypes?.slice(0, 1) ?? [])].map((type) => [
-                type,
-                { schema: type === 'application/json' ? route.body : z.string() },
-              ]),
-            ),
-          },
-        }),
+    ...requestBody(route),
     responses: {
-      ...Object.fromEntries(answers),
+      ...Object.fromEntries(
+        Object.entries(route.answers).map(([status, answer]) => [
+          status,
+          responseOf(answer, route.name.startsWith('POST ')),
+        ]),
+      ),
       '4XX': PROBLEM,
       '5XX': PROBLEM,
     },
   } as Operation;
 }
 
+function requestBody({ body, textTypes = [] }: Route) {
+  if (body === undefined) return {};
+  // Where every field may be left out, the whole body may.
+  const required = !body.safeParse({}).success;
+  const texts = textTypes.slice(0, 1).map((type) => [type, { schema: z.string() }]);
+  const content = Object.fromEntries([['application/json', { schema: body }], ...texts]);
+  return { requestBody: { required, content } };
+}
+
+function responseOf({ description, schema, headers = [] }: AnswerDocument, isPost: boolean) {
+  const names = [...headers, ...(isPost ? (['Idempotent-Replayed'] as const) : [])];
+  return {
+    description,
+    ...(schema === undefined ? {} : { content: { 'application/json': { schema } } }),
+    ...(names.length === 0
+      ? {}
+      : { headers: Object.fromEntries(names.map((name) => [name, RESPONSE_HEADERS[name]])) }),
+  };
+}
+
+const header = (description: string) => ({ description, schema: { type: 'string' } }) as const;
+
+const RESPONSE_HEADERS = {
+  ETag: header('strong; changes whenever the answer would be another one'),
+  Link: header('rel="next": the next page; absent on the last one'),
+  Location: header('where what was made or recorded is found'),
+  'Idempotent-Replayed': header('`true` where an earlier call with the key had made the answer'),
+} as const;
+
+const REQUEST_HEADERS = {
+  'Idempotency-Key': z
+    .string()
+    .max(255)
+    .optional()
+    .meta({ description: 'the same key and body give the first answer again' }),
+  'If-Match': z.string().optional().meta({ description: 'ETag of the newest version' }),
+  'If-None-Match': z.string().optional().meta({ description: 'ETag that the caller knows' }),
+} as const;
+
+function requestHeaders(route: Route): { header?: z.ZodObject } {
+  const post = route.name.startsWith('POST ') ? (['Idempotency-Key'] as const) : [];
+  const names = [...post, ...(route.requestHeaders ?? [])];
+  if (names.length === 0) return {};
+  return {
+    header: z.object(Object.fromEntries(names.map((name) => [name, REQUEST_HEADERS[name]]))),
+  };
+}
+
 function openOperationOf(route: OpenRoute): Operation {
+  const content = { [route.contentType]: { schema: z.unknown() } };
   return {
     operationId: operationId(route.name),
     summary: route.summary,
     security: [],
     requestParams: pathParams(route.name),
     responses: {
-      200: { description: 'the answer', content: { [route.contentType]: { schema: z.unknown() } } },
+      200: { description: 'the answer', content },
+      ...(route.name === 'GET /readyz'
+        ? { 503: { description: 'something is out of reach', content } }
+        : {}),
     },
   } as Operation;
 }
-
-const IDEMPOTENCY = z.object({
-  'Idempotency-Key': z
-    .string()
-    .max(255)
-    .optional()
-    .meta({ description: 'the same key and body give the first answer again' }),
-});
 
 const PROBLEM = {
   description: 'problem details',

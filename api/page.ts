@@ -1,41 +1,50 @@
-import { ApplicationError } from '../application/error.ts';
+import { z } from 'zod';
+import { closeCursor, openCursor } from '../application/cursor.ts';
+import type { Deps } from '../application/deps.ts';
 import type { Call, RouteAnswer } from './route.ts';
 
-/** A list in order of id: the cursor names the last one shown. */
+/** A list in order of id. */
+export interface Listing<T> {
+  /** `/v1/people` */
+  readonly path: string;
+  readonly read: (page: {
+    readonly after: string | null;
+    readonly limit: number;
+  }) => Promise<readonly T[]>;
+  readonly show: (item: T) => unknown;
+}
+
+/** @returns one page; its cursor names the last one shown. */
 export async function pageOf<T extends { readonly id: string }>(
+  deps: Deps,
   call: Call,
-  path: string,
-  read: (page: { readonly after: string | null; readonly limit: number }) => Promise<readonly T[]>,
-  show: (item: T) => unknown,
+  { path, read, show }: Listing<T>,
 ): Promise<RouteAnswer> {
   const { limit, cursor } = call.query as { limit: number; cursor?: string };
-  const rows = await read({
-    after: cursor === undefined ? null : openCursor(cursor),
-    limit: limit + 1,
-  });
+  const after = cursor === undefined ? null : openCursor(deps, path, cursor);
+  const rows = await read({ after, limit: limit + 1 });
   const items = rows.slice(0, limit);
   const last = items.at(-1);
   const more = rows.length > limit && last !== undefined;
-  const headers = more
-    ? { Link: `<${path}?limit=${limit}&cursor=${closeCursor(last.id)}>; rel="next"` }
-    : {};
   return {
     status: 200,
     body: { items: items.map(show) },
-    headers: headers as Record<string, string>,
+    headers: more ? nextLink(path, call, closeCursor(deps, path, last.id)) : {},
   };
 }
 
-function closeCursor(id: string): string {
-  return Buffer.from(`after:${id}`).toString('base64url');
+/** The same query with the cursor of the next page. @source RFC 8288 */
+export function nextLink(
+  path: string,
+  call: Call,
+  cursor: string,
+): Readonly<Record<string, string>> {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(call.query))
+    if (typeof value === 'string' || typeof value === 'number') search.set(name, String(value));
+  search.set('cursor', cursor);
+  return { Link: `<${path}?${search.toString()}>; rel="next"` };
 }
 
-function openCursor(cursor: string): string {
-  const match = /^after:([a-z0-9][a-z0-9._-]{0,63})$/.exec(
-    Buffer.from(cursor, 'base64url').toString(),
-  );
-  if (match !== null) return match[1] as string;
-  throw new ApplicationError('VALIDATION_FAILED', 'The cursor is not one of ours.', {
-    problems: [{ pointer: '', message: 'cursor: take it from a Link header as it is' }],
-  });
-}
+/** Shape of the answer of a list. */
+export const listOf = (item: z.ZodType) => z.object({ items: z.array(item) });

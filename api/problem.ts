@@ -1,6 +1,5 @@
 import type { Response } from 'express';
-import type { ApplicationErrorCode, FieldProblem } from '../application/error.ts';
-import { ApplicationError } from '../application/error.ts';
+import type { ApplicationError, ApplicationErrorCode, FieldProblem } from '../application/error.ts';
 
 /** Codes of this edge itself, beside those of the application. */
 export type TransportCode =
@@ -9,6 +8,11 @@ export type TransportCode =
   | 'UNSUPPORTED_MEDIA_TYPE'
   | 'PAYLOAD_TOO_LARGE'
   | 'BAD_QUERY'
+  | 'BAD_HEADER'
+  /** Not HTTP that can be understood, a path that cannot be decoded, a body that broke off. */
+  | 'BAD_REQUEST'
+  | 'HEADERS_TOO_LARGE'
+  | 'REQUEST_TIMEOUT'
   | 'METHOD_NOT_ALLOWED'
   | 'INTERNAL';
 
@@ -30,6 +34,11 @@ const STATUS_AND_TITLE = {
   UNSUPPORTED_MEDIA_TYPE: [415, 'The media type is not supported'],
   PAYLOAD_TOO_LARGE: [413, 'The body is too large'],
   BAD_QUERY: [400, 'The query is not acceptable'],
+  CURSOR_INVALID: [400, 'The query is not acceptable'],
+  BAD_HEADER: [400, 'A header is not acceptable'],
+  BAD_REQUEST: [400, 'The call cannot be read'],
+  HEADERS_TOO_LARGE: [431, 'The address and headers are too large'],
+  REQUEST_TIMEOUT: [408, 'The call took too long to arrive'],
   METHOD_NOT_ALLOWED: [405, 'The method is not allowed here'],
   INTERNAL: [500, 'Something went wrong on our side'],
 } as const satisfies Record<ProblemCode, readonly [number, string]>;
@@ -46,18 +55,15 @@ export class TransportError extends Error {
     more: {
       readonly problems?: readonly FieldProblem[];
       readonly headers?: Readonly<Record<string, string>>;
+      readonly cause?: unknown;
     } = {},
   ) {
-    super(message);
+    super(message, more.cause === undefined ? undefined : { cause: more.cause });
     this.name = 'TransportError';
     this.code = code;
     this.problems = more.problems ?? [];
     this.headers = more.headers ?? {};
   }
-}
-
-export function statusOfProblem(code: ProblemCode): number {
-  return STATUS_AND_TITLE[code][0];
 }
 
 /** Problem details. @source RFC 9457; product contract 3 */
@@ -71,14 +77,13 @@ export interface ProblemBody {
   readonly requestId: string;
 }
 
-/** Answers with problem details. Causes and stacks never leave the process. */
-export function sendProblem(
-  response: Response,
-  error: ApplicationError | TransportError,
+/** What is told of an error. Causes and stacks never leave the process. */
+export function problemBody(
+  error: Pick<ApplicationError | TransportError, 'code' | 'message' | 'problems'>,
   requestId: string,
-): void {
+): ProblemBody {
   const [status, title] = STATUS_AND_TITLE[error.code];
-  const body: ProblemBody = {
+  return {
     type: `urn:countersign:problem:${error.code}`,
     title,
     status,
@@ -87,7 +92,16 @@ export function sendProblem(
     errors: error.problems,
     requestId,
   };
+}
+
+/** Answers with problem details. */
+export function sendProblem(
+  response: Response,
+  error: ApplicationError | TransportError,
+  requestId: string,
+): void {
+  const body = problemBody(error, requestId);
   if (error instanceof TransportError) response.set(error.headers);
   else if (error.retryAfter !== null) response.set('Retry-After', String(error.retryAfter));
-  response.status(status).type('application/problem+json').send(JSON.stringify(body));
+  response.status(body.status).type('application/problem+json').send(JSON.stringify(body));
 }

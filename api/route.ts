@@ -21,8 +21,14 @@ export interface Call {
   /** Idempotency-Key; null where none was sent. */
   readonly key: string | null;
   readonly header: (name: string) => string | null;
-  /** Resolves when the caller has gone. */
+  /** Fires when the caller has left before the answer. */
   readonly gone: AbortSignal;
+}
+
+export interface AnswerDocument {
+  readonly description: string;
+  readonly schema?: ZodType;
+  readonly headers?: readonly ('ETag' | 'Link' | 'Location')[];
 }
 
 /** One operation: what the server validates with is what `openapi.json` shows. */
@@ -30,14 +36,17 @@ export interface Route {
   readonly name: RouteName;
   readonly summary: string;
   readonly description?: string;
+  /** Absent: no parameter is known. */
   readonly query?: ZodType;
   readonly body?: ZodType;
   /** Media types beside JSON that are passed on as text. */
   readonly textTypes?: readonly string[];
+  /** false: reading has an effect, so HEAD is not allowed. */
+  readonly head?: false;
+  /** Conditions that the operation knows, for the document. */
+  readonly requestHeaders?: readonly ('If-Match' | 'If-None-Match')[];
   /** Answers by status, for the document. */
-  readonly answers: Readonly<
-    Record<number, { readonly description: string; readonly schema?: ZodType }>
-  >;
+  readonly answers: Readonly<Record<number, AnswerDocument>>;
   readonly handle: (call: Call) => Promise<RouteAnswer>;
 }
 

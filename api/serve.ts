@@ -3,6 +3,8 @@ import { ApplicationError } from '../application/error.ts';
 import type { Authenticator } from '../application/identity.ts';
 import type { Principal } from '../application/principal.ts';
 import { checkBody, checkQuery, readBody } from './body.ts';
+import { noneMatchNames } from './conditional.ts';
+import { noQuery } from './contract/common.ts';
 import { authenticate, authorize } from './guard.ts';
 import { TransportError } from './problem.ts';
 import { permissionOf, type Call, type Route, type RouteAnswer } from './route.ts';
@@ -28,35 +30,41 @@ export async function serve(
   route: Route,
   { request, response }: { readonly request: Request; readonly response: Response },
 ): Promise<void> {
+  const gone = goneSignal(response);
   const principal = await authenticate(request, deps.authenticator);
-  const params = request.params as Record<string, string>;
   try {
     authorize(principal, permissionOf(route.name));
-    const call = { ...readCall(route, request, principal), gone: goneSignal(request, response) };
-    send(response, await route.handle(call));
+    const call = { ...(await readCall(route, request)), principal, gone };
+    send(request, response, await route.handle(call));
   } catch (error) {
     if (error instanceof ApplicationError && error.code === 'FORBIDDEN')
-      await deps.turnedAway(principal, route.name, params);
+      await deps.turnedAway(principal, route.name, paramsOf(request));
     throw error;
   }
 }
 
-function readCall(route: Route, request: Request, principal: Principal): Omit<Call, 'gone'> {
-  const takesBody = route.body !== undefined;
-  const { text, mediaType, value } = takesBody
-    ? readBody(request, route.textTypes ?? [])
-    : { text: '', mediaType: '', value: null };
-  const isText = (route.textTypes ?? []).includes(mediaType);
+/** Nobody unknown makes us read a body. A body where none belongs means nothing. @source RFC 9110 9.3.1 */
+async function readCall(route: Route, request: Request): Promise<Omit<Call, 'principal' | 'gone'>> {
+  const query = checkQuery(route.query ?? noQuery, request.query);
+  const key = readKey(request);
+  const { text, mediaType, value } =
+    route.body === undefined ? NO_BODY : await readBody(request, route.textTypes);
+  const asText = route.textTypes?.includes(mediaType) === true;
   return {
-    principal,
-    params: request.params as Record<string, string>,
-    query: checkQuery(route.query, request.query),
-    body: route.body === undefined || isText ? value : checkBody(route.body, value),
+    params: paramsOf(request),
+    query,
+    body: route.body === undefined || asText ? value : checkBody(route.body, value),
     text,
     mediaType,
-    key: readKey(request),
+    key,
     header: (name) => request.get(name) ?? null,
   };
+}
+
+const NO_BODY = { text: '', mediaType: '', value: null } as const;
+
+function paramsOf(request: Request): Call['params'] {
+  return request.params as Record<string, string>;
 }
 
 function readKey(request: Request): string | null {
@@ -64,26 +72,27 @@ function readKey(request: Request): string | null {
   if (key === undefined) return null;
   if (KEY.test(key)) return key;
   throw new TransportError(
-    'BAD_QUERY',
-    'An Idempotency-Key has 1 to 255 visible ASCII characters.',
-    { problems: [{ pointer: '', message: 'Idempotency-Key: 1 to 255 visible ASCII characters' }] },
+    'BAD_HEADER',
+    'An Idempotency-Key has 1 to 255 visible ASCII characters and is sent once.',
   );
 }
 
-function goneSignal(request: Request, response: Response): AbortSignal {
+function goneSignal(response: Response): AbortSignal {
   const controller = new AbortController();
   response.once('close', () => {
     if (!response.writableFinished) controller.abort();
   });
-  request.once('aborted', () => controller.abort());
   return controller.signal;
 }
 
-function send(response: Response, answer: RouteAnswer): void {
-  response.set('Cache-Control', 'no-store');
+function send(request: Request, response: Response, answer: RouteAnswer): void {
   response.set(answer.headers);
   if (answer.replayed === true) response.set('Idempotent-Replayed', 'true');
-  response.status(answer.status);
-  if (answer.status === 204 || answer.status === 304) response.end();
+  const etag = answer.headers['ETag'];
+  const isRead = request.method === 'GET' || request.method === 'HEAD';
+  const isKnown =
+    isRead && etag !== undefined && noneMatchNames(request.get('if-none-match') ?? null, etag);
+  response.status(isKnown ? 304 : answer.status);
+  if (isKnown || answer.status === 204) response.end();
   else response.type('application/json').send(JSON.stringify(answer.body));
 }

@@ -1,40 +1,46 @@
-/** JSON from outside that says what it says: nothing is rounded, nothing nests without end. */
+/** One thing that is wrong. `pointer` is a JSON Pointer; '' is the whole body. */
+interface JsonProblem {
+  readonly pointer: string;
+  readonly message: string;
+}
+
+/** JSON from outside that says what it says: nothing is rounded, dropped or nested without end. */
 export type StrictJson =
   | { readonly ok: true; readonly value: unknown }
   | {
       readonly ok: false;
       readonly kind: 'malformed' | 'unrepresentable';
-      readonly problems: readonly { readonly pointer: string; readonly message: string }[];
+      readonly problems: readonly JsonProblem[];
     };
 
 const MAX_DEPTH = 32;
-/** Strings are skipped, numbers are looked at, brackets are counted. */
-const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|[[\]{}]/gs;
+/** Problems to name in one answer, at most. */
+const MAX_PROBLEMS = 50;
 
 /**
- * Parses a body. A number whose text does not survive parsing is refused, because the digest that people
- * decide on would be over another number than the one that was sent (product contract 3.1).
+ * Parses a body. Refused is what would not be the same afterwards, because people decide on the digest
+ * of what was sent (product contract 3.1): a number whose text does not survive parsing, a name that
+ * stands twice in one object, half of a surrogate pair, U+0000 (the database keeps none), `__proto__`.
  *
  * A number survives when the parsed one denotes the same decimal: `1.0` and `1e3` do,
- * `9007199254740993` and `1e400` do not (docs/adr/0007-numbers.md).
+ * `9007199254740993` and `1e400` do not.
  *
- * @param text the body as it came.
+ * @param text the body as it came; time and memory are linear in its length.
+ * @source RFC 8785 section 3.1 (I-JSON); docs/adr/0007-numbers.md
  */
 export function parseStrictJson(text: string): StrictJson {
-  const { depth, exact } = scan(text);
-  if (depth > MAX_DEPTH) return malformed(`is nested deeper than ${MAX_DEPTH} levels`);
-  const problems: { pointer: string; message: string }[] = [];
+  let value: unknown;
   try {
-    const value: unknown = JSON.parse(text);
-    const names = forbiddenNames(value, '');
-    if (!exact) problems.push(...lossyNumbers(text));
-    problems.push(...names);
-    if (problems.length > 0) return { ok: false, kind: 'unrepresentable', problems };
-    return { ok: true, value };
+    value = JSON.parse(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     return malformed(`is not JSON: ${withoutQuotes(error.message)}`);
   }
+  const walk = walkTokens(text);
+  if (walk.tooDeep) return malformed(`is nested deeper than ${MAX_DEPTH} levels`);
+  if (walk.problems.length > 0)
+    return { ok: false, kind: 'unrepresentable', problems: walk.problems };
+  return { ok: true, value };
 }
 
 function malformed(message: string): StrictJson {
@@ -49,20 +55,87 @@ function withoutQuotes(message: string): string {
     : `wrong at ${position}`;
 }
 
-function scan(text: string): { readonly depth: number; readonly exact: boolean } {
-  let level = 0;
-  let depth = 0;
-  let exact = true;
-  for (const [token] of text.matchAll(TOKEN)) {
-    const first = token[0];
-    if (first === '{' || first === '[') depth = Math.max(depth, (level += 1));
-    else if (first === '}' || first === ']') level -= 1;
-    else if (first !== '"') exact &&= survives(token);
-  }
-  return { depth, exact };
+// ---- the walk ------------------------------------------------------------------------------------
+
+/** An object or list that is open. `at` is the name or index of the member that comes. */
+interface Container {
+  readonly names: Set<string> | null;
+  at: string | number;
+  expectsName: boolean;
 }
 
-/** @param source a JSON number as it was written. */
+interface Walk {
+  readonly open: Container[];
+  readonly problems: JsonProblem[];
+  tooDeep: boolean;
+}
+
+/** Of a text that is JSON: then every string ends, and no alternative ever tries twice. */
+const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[[\]{},:]/gs;
+
+function walkTokens(text: string): Walk {
+  const walk: Walk = { open: [], problems: [], tooDeep: false };
+  for (const [token] of text.matchAll(TOKEN)) {
+    step(walk, token);
+    if (walk.tooDeep || walk.problems.length >= MAX_PROBLEMS) break;
+  }
+  return walk;
+}
+
+function step(walk: Walk, token: string): void {
+  if (/^[[\]{},:]$/.test(token)) punctuation(walk, token);
+  else if (!token.startsWith('"')) checkNumber(walk, token);
+  else if (walk.open.at(-1)?.expectsName === true) checkName(walk, unquoted(token));
+  else checkText(walk, unquoted(token));
+}
+
+function punctuation(walk: Walk, mark: string): void {
+  const { open } = walk;
+  const inside = open.at(-1);
+  if (mark === '{' || mark === '[') {
+    walk.tooDeep = open.length === MAX_DEPTH;
+    const isObject = mark === '{';
+    open.push({ names: isObject ? new Set() : null, at: isObject ? '' : 0, expectsName: isObject });
+  } else if (mark === '}' || mark === ']') open.pop();
+  else if (inside === undefined) return;
+  else if (mark === ':') inside.expectsName = false;
+  else if (typeof inside.at === 'number') inside.at += 1;
+  else inside.expectsName = true;
+}
+
+function checkNumber(walk: Walk, source: string): void {
+  if (survives(source)) return;
+  const shown = source.length > 40 ? `${source.slice(0, 40)}…` : source;
+  complain(walk, `the number ${shown} does not survive parsing; send it as a string`);
+}
+
+function checkName(walk: Walk, name: string): void {
+  const inside = walk.open.at(-1);
+  if (inside === undefined) return;
+  inside.at = name;
+  if (name === '__proto__') complain(walk, 'this name is not allowed');
+  if (inside.names?.has(name) === true) complain(walk, 'stands twice in one object');
+  inside.names?.add(name);
+  checkText(walk, name);
+}
+
+function checkText(walk: Walk, text: string): void {
+  if (!text.isWellFormed()) complain(walk, 'holds half of a surrogate pair');
+  if (text.includes('\0')) complain(walk, 'holds U+0000, which cannot be kept');
+}
+
+function complain({ open, problems }: Walk, message: string): void {
+  const pointer = open.map(({ at }) => `/${escapePointer(String(at))}`).join('');
+  problems.push({ pointer: pointer.toWellFormed(), message });
+}
+
+function unquoted(token: string): string {
+  return token.includes('\\') ? (JSON.parse(token) as string) : token.slice(1, -1);
+}
+
+// ---- numbers -------------------------------------------------------------------------------------
+
+/** @param source a JSON number as it was written, of any length. */
 export function survives(source: string): boolean {
   const parsed = Number(source);
   if (!Number.isFinite(parsed)) return false;
@@ -75,56 +148,15 @@ function decimal(source: string): string {
   const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(source);
   if (match === null) return source;
   const [, sign = '', whole = '', fraction = '', exponent = '0'] = match;
-  const digits = `${whole}${fraction}`.replace(/^0+/, '');
-  const trimmed = digits.replace(/0+$/, '');
-  if (trimmed === '') return '0';
-  const power = BigInt(exponent) - BigInt(fraction.length) + BigInt(digits.length - trimmed.length);
-  return `${sign}${trimmed}e${power}`;
-}
-
-/** Where the numbers are that do not survive. Only asked when there is one. */
-function lossyNumbers(text: string): { pointer: string; message: string }[] {
-  const found: { pointer: string; message: string }[] = [];
-  const paths = new Map<unknown, string>();
-  // The reviver sees children before their parents, so places are collected and named from above.
-  const lossy: { holder: unknown; key: string; source: string }[] = [];
-  const root: unknown = JSON.parse(
-    text,
-    function (this: unknown, key, value: unknown, context?: { source?: string }) {
-      const source = context?.source;
-      if (typeof value === 'number' && source !== undefined && !survives(source))
-        lossy.push({ holder: this, key, source });
-      return value;
-    },
-  );
-  name(root, '', paths);
-  for (const { holder, key, source } of lossy) {
-    const parent = paths.get(holder);
-    const pointer = parent === undefined ? '' : `${parent}/${escapePointer(key)}`;
-    const shown = source.length > 40 ? `${source.slice(0, 40)}…` : source;
-    found.push({
-      pointer,
-      message: `the number ${shown} does not survive parsing; send it as a string`,
-    });
-  }
-  return found;
-}
-
-function name(value: unknown, pointer: string, paths: Map<unknown, string>): void {
-  if (typeof value !== 'object' || value === null) return;
-  paths.set(value, pointer);
-  for (const [key, child] of Object.entries(value))
-    name(child, `${pointer}/${escapePointer(key)}`, paths);
-}
-
-/** `__proto__` would be lost or worse by the first program that copies the object. */
-function forbiddenNames(value: unknown, pointer: string): { pointer: string; message: string }[] {
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.keys(value).flatMap((key) => {
-    const here = `${pointer}/${escapePointer(key)}`;
-    if (key === '__proto__') return [{ pointer: here, message: 'this name is not allowed' }];
-    return forbiddenNames((value as Record<string, unknown>)[key], here);
-  });
+  const digits = `${whole}${fraction}`;
+  // By hand: /0+$/ takes quadratic time for zeros that something follows.
+  let start = 0;
+  let end = digits.length;
+  while (start < end && digits[start] === '0') start += 1;
+  while (end > start && digits[end - 1] === '0') end -= 1;
+  if (start === end) return '0';
+  const power = Number(exponent) - fraction.length + (digits.length - end);
+  return `${sign}${digits.slice(start, end)}e${power}`;
 }
 
 /** One reference token of a JSON Pointer. @source RFC 6901 section 3 */

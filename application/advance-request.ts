@@ -182,7 +182,7 @@ function stageMoment(
 }
 
 /** Those of `people` who may decide in the open stage. */
-export function eligiblePeople(people: readonly PersonFacts[], state: RequestState): PersonFacts[] {
+function eligiblePeople(people: readonly PersonFacts[], state: RequestState): PersonFacts[] {
   const { stage } = state;
   if (stage === null) return [];
   return people.filter((person) => eligibility(state, stage, person).kind === 'eligible');

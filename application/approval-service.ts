@@ -190,37 +190,39 @@ async function decide(deps: ActDeps, row: RequestRow, commandId: string): Promis
   await deliverCommand(deps, row, command);
 }
 
-/** The same for the dispatcher. @throws never for an engine out of reach: the command waits as a row. */
+/**
+ * The same for the dispatcher.
+ *
+ * @returns `waiting` where the engine is out of reach or slow: the command waits as a row.
+ */
 export async function deliverCommand(
   deps: ActDeps,
   row: RequestRow,
   command: Pick<CommandRow, 'id' | 'kind'>,
-): Promise<void> {
-  const straight = (): Promise<unknown> =>
-    advanceRequest(deps, { kind: 'command', requestId: row.id, commandId: command.id });
+): Promise<'decided' | 'waiting'> {
   const hasGate = row.gate === 'due' || row.gate === 'open';
-  if (!hasGate || command.kind === 'view') {
-    await straight();
-    return;
-  }
+  if (!hasGate || command.kind === 'view') return straight(deps, row, command);
+  const gate = { requestId: row.id, kind: row.state.kind, step: resultOf(row, deps.now()) };
   try {
-    const gate = {
-      requestId: row.id,
-      kind: row.state.kind,
-      step: resultOf(row, deps.now()),
-    };
-    if ((await deps.gateway.deliver(gate, command.id)) === 'closed') await straight();
+    const answer = await deps.gateway.deliver(gate, command.id);
+    return answer === 'closed' ? await straight(deps, row, command) : answer;
   } catch (error) {
     if (!(error instanceof EngineUnavailable)) throw error;
+    return 'waiting';
   }
 }
 
-/** The answer as it stands: 200 once decided, 202 until then. */
-export async function answerOf(
+async function straight(
   deps: Deps,
-  principal: Principal,
-  commandId: string,
-): Promise<Answer> {
+  row: RequestRow,
+  { id }: Pick<CommandRow, 'id'>,
+): Promise<'decided'> {
+  await advanceRequest(deps, { kind: 'command', requestId: row.id, commandId: id });
+  return 'decided';
+}
+
+/** The answer as it stands: 200 once decided, 202 until then. */
+async function answerOf(deps: Deps, principal: Principal, commandId: string): Promise<Answer> {
   const command = await findCommand(deps.db, commandId);
   if (command === null) throw notFound('command');
   const row = await findRequest(deps.db, command.requestId);

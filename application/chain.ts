@@ -1,7 +1,13 @@
 import { sha256 } from '../ledger/hash.ts';
 import { verifyChain, type ChainReport, type DisclosedOpening } from '../ledger/verify.ts';
 import { reading } from '../prisma/directory-store.ts';
-import { openingsOf, recordsOf, storedReferencesOf } from '../prisma/ledger-store.ts';
+import {
+  openingsOf,
+  recordsOf,
+  storedReferencesOf,
+  type StoredOpening,
+  type StoredReference,
+} from '../prisma/ledger-store.ts';
 import { findRequest } from '../prisma/request-store.ts';
 import type { Deps } from './deps.ts';
 import { notFound } from './error.ts';
@@ -49,25 +55,43 @@ export async function verifyStoredChain(
   deps: Pick<Deps, 'db' | 'vault' | 'origin'>,
   id: string,
 ): Promise<ChainReport> {
-  const row = await findRequest(deps.db, id);
-  if (row === null) throw notFound();
-  const records = await recordsOf(deps.db, id);
+  const { head, records, ...sidings } = await readStill(deps, id);
   return verifyChain({
     records: records.map((record) => record.bytes),
     sha256,
-    expected: { log: deps.origin, stream: id, head: row.head },
-    openings: await disclosedOpenings(deps, id),
+    expected: { log: deps.origin, stream: id, head },
+    openings: await disclosedOpenings(deps, id, sidings),
   });
+}
+
+/** How often a chain that grows under the reader's eyes is read again. */
+const MAX_READS = 20;
+
+/** Everything of one moment: each step moves the head, so an unmoved head means that nothing moved. */
+async function readStill({ db }: Pick<Deps, 'db'>, id: string) {
+  for (let reads = 1; ; reads += 1) {
+    const before = await findRequest(db, id);
+    if (before === null) throw notFound();
+    const [records, openings, references] = await Promise.all([
+      recordsOf(db, id),
+      openingsOf(db, id),
+      storedReferencesOf(db, id),
+    ]);
+    const { head } = before;
+    const after = await findRequest(db, id);
+    if (after?.head.seq === head.seq || reads === MAX_READS)
+      return { head, records, openings, references };
+  }
 }
 
 async function disclosedOpenings(
   { db, vault }: Pick<Deps, 'db' | 'vault'>,
   stream: string,
+  {
+    openings,
+    references,
+  }: { readonly openings: StoredOpening[]; readonly references: StoredReference[] },
 ): Promise<DisclosedOpening[]> {
-  const [openings, references] = await Promise.all([
-    openingsOf(db, stream),
-    storedReferencesOf(db, stream),
-  ]);
   await vault.prepare(
     reading(db),
     [...openings, ...references].map((one) => one.dekId),

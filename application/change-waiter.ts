@@ -35,9 +35,11 @@ export function createChangeWaiter(deps: Pick<Deps, 'db' | 'onFault'>): ChangeWa
   const poll = async (): Promise<void> => {
     timer = null;
     try {
-      const ids = [...new Set([...waiters].map((waiter) => waiter.id))];
+      // Whoever comes while this is asked may know more than the answer says: the next turn is theirs.
+      const present = [...waiters];
+      const ids = [...new Set(present.map((waiter) => waiter.id))];
       const revisions = await revisionsOf(deps.db, ids);
-      for (const waiter of waiters)
+      for (const waiter of present)
         if (revisions.get(waiter.id) !== waiter.revision) waiter.settle(true);
     } catch (error) {
       // The database is away for a moment: whoever waits keeps waiting, up to their own deadline.

@@ -1,14 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fromMillis, toMillis, type Instant } from '../domain/instant.ts';
 import { claimUndelivered, findCommand } from '../prisma/command-store.ts';
 import { forgetKeys } from '../prisma/idempotency-store.ts';
-import { rememberNamespace } from '../prisma/installation-store.ts';
+import { readInstallation, rememberNamespace } from '../prisma/installation-store.ts';
 import {
   claimDueGates,
   findRequest,
   markGateOpen,
+  overdueRequests,
   reopenGates,
   type DueGate,
 } from '../prisma/request-store.ts';
+import { advanceRequest } from './advance-request.ts';
 import { deliverCommand, type ActDeps } from './approval-service.ts';
 import { EngineUnavailable } from './workflow-gateway.ts';
 
@@ -18,11 +21,10 @@ import { EngineUnavailable } from './workflow-gateway.ts';
  * Any number may run; rows are claimed for a while and come back by themselves.
  */
 export interface Dispatcher {
-  /** Stops after the turn that is running. */
+  /** Stops after the turns that are running; none waits longer than one call to Temporal. */
   stop(): Promise<void>;
 }
 
-const TURN_MS = 250;
 /** How long a claimed gate is left alone. */
 const GATE_AGAIN_MS = 5_000;
 /** A wake that is this late means that no workflow is keeping it. */
@@ -30,54 +32,40 @@ const OVERDUE_MS = 30_000;
 /** Callers may repeat a key for this long. */
 const KEY_AGE_MS = 7 * 86_400_000;
 
+/** Each runs in its own time: one that waits for Temporal does not hold up the others. */
+const CHORES: readonly Chore[] = [
+  { everyMs: 5_000, run: noticeLostStore },
+  { everyMs: 10_000, run: noticeOverdue },
+  { everyMs: 250, run: startDueGates },
+  { everyMs: 250, run: deliverWaiting },
+  { everyMs: 3_600_000, run: forgetOldKeys },
+];
+
 interface Chore {
   readonly everyMs: number;
   readonly run: (deps: ActDeps) => Promise<void>;
-  last: number;
 }
 
 export function startDispatcher(deps: ActDeps): Dispatcher {
-  const chores: Chore[] = [
-    { everyMs: 5_000, run: noticeLostStore, last: -Infinity },
-    { everyMs: 10_000, run: noticeOverdue, last: -Infinity },
-    { everyMs: TURN_MS, run: startDueGates, last: -Infinity },
-    { everyMs: TURN_MS, run: deliverWaiting, last: -Infinity },
-    { everyMs: 3_600_000, run: forgetOldKeys, last: -Infinity },
-  ];
-  let stopped = false;
-  let wake = (): void => undefined;
-
-  const loop = async (): Promise<void> => {
-    while (!stopped) {
-      for (const chore of chores) if (!stopped) await turn(deps, chore);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, TURN_MS);
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-  };
-  const running = loop();
+  const stopping = new AbortController();
+  const running = CHORES.map((chore) => repeat(deps, chore, stopping.signal));
   return {
     async stop() {
-      stopped = true;
-      wake();
-      await running;
+      stopping.abort();
+      await Promise.all(running);
     },
   };
 }
 
-/** A chore that fails is tried again in its next turn; the others go on. */
-async function turn(deps: ActDeps, chore: Chore): Promise<void> {
-  const now = performance.now();
-  if (now - chore.last < chore.everyMs) return;
-  chore.last = now;
-  try {
-    await chore.run(deps);
-  } catch (error) {
-    if (!(error instanceof EngineUnavailable)) deps.onFault?.(`${chore.run.name} failed`, error);
+/** A turn that fails is tried again in the next one. @returns after `signal`. */
+async function repeat(deps: ActDeps, chore: Chore, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await chore.run(deps);
+    } catch (error) {
+      if (!(error instanceof EngineUnavailable)) deps.onFault?.(`${chore.run.name} failed`, error);
+    }
+    await sleep(chore.everyMs, undefined, { signal }).catch(() => undefined); // woken to stop
   }
 }
 
@@ -105,20 +93,33 @@ async function deliverWaiting(deps: ActDeps): Promise<void> {
       findRequest(deps.db, requestId),
       findCommand(deps.db, id),
     ]);
-    if (row !== null && command !== null && command.answer === null)
-      await deliverCommand(deps, row, command);
+    if (row === null || command === null || command.answer !== null) return;
+    const state = await deliverCommand(deps, row, command);
+    // Where one waits the next would too: their rows come back when their time has come.
+    if (state === 'waiting') throw new EngineUnavailable(null);
   });
 }
 
 /** Records are the truth: a Temporal that knows nothing of us is given every open gate again. */
 async function noticeLostStore(deps: ActDeps): Promise<void> {
   const id = await deps.gateway.namespaceId();
-  if (await rememberNamespace(deps.db, id)) await reopenGates(deps.db, null);
+  const installation = await readInstallation(deps.db);
+  if (installation === null || installation.temporalNamespaceId === id) return;
+  await reopenGates(deps.db, null); // first: whoever dies in between does it again
+  await rememberNamespace(deps.db, id);
 }
 
-/** A workflow that was ended behind our back is noticed when its request's time has come. */
+/**
+ * A workflow that was ended behind our back, or holds an old place of its request, is noticed when the
+ * request's time has come. Time then takes effect here, also while Temporal is out of reach.
+ */
 async function noticeOverdue(deps: ActDeps): Promise<void> {
-  await reopenGates(deps.db, after(deps.now(), -OVERDUE_MS));
+  const since = after(deps.now(), -OVERDUE_MS);
+  const ids = await overdueRequests(deps.db, { since, limit: 100 });
+  await reopenGates(deps.db, since);
+  await inParallel(ids, 4, async (requestId) => {
+    await advanceRequest(deps, { kind: 'tick', requestId });
+  });
 }
 
 async function forgetOldKeys(deps: ActDeps): Promise<void> {

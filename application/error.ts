@@ -21,6 +21,8 @@ export type ApplicationErrorCode =
   | 'PRECONDITION_REQUIRED'
   /** If-Match names another version than the newest. 412. */
   | 'PRECONDITION_FAILED'
+  /** A cursor that the list did not give, or gave for other filters or another caller. 400. */
+  | 'CURSOR_INVALID'
   /** The database is out of reach: nothing was stored, repeat with the same key. 503. */
   | 'STORE_UNAVAILABLE';
 

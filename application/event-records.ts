@@ -278,8 +278,11 @@ const THEN = { expire: 'expire', 'next-stage': 'next_stage', approve: 'approve' 
 function expired({ stage }: EventOf<'expired'>, telling: Telling): Unkeyed {
   const { state } = telling.sealing;
   const asWritten = stageAt(state, stage).onTimeout;
-  // A high tier is never approved by silence, whatever the rule says (product contract 3.1).
-  const applied = asWritten === 'approve' && state.tier === 'high' ? 'expire' : asWritten;
+  const isLast = stage + 1 === state.policy.rule.stages.length;
+  // A high tier is never approved by silence, whatever the rule says (product contract 3.1); below it
+  // silence passes its own stage, and only behind the last one it approves.
+  const bySilence = state.tier === 'high' ? 'expire' : isLast ? 'approve' : 'next-stage';
+  const applied = asWritten === 'approve' ? bySilence : asWritten;
   return {
     ...engine(telling),
     kind: 'expired',

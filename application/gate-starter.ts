@@ -6,7 +6,7 @@ import { EngineUnavailable, type Gate, type WorkflowGateway } from './workflow-g
 export interface GateStarter {
   /** Never throws and never waits; what is lost here the dispatcher finds as a row. */
   need(gate: Gate): void;
-  /** Resolves when nothing is being started any more. */
+  /** Leaves what waits to the dispatcher. Resolves when nothing is being started any more. */
   drain(): Promise<void>;
 }
 
@@ -35,13 +35,13 @@ export function createGateStarter(
       try {
         await gateway.startGate(gate);
         started.push(gate.requestId);
-        if (started.length >= MARK_AT || waiting.length === 0) await mark();
       } catch (error) {
         if (error instanceof EngineUnavailable)
           waiting.length = 0; // rows wait better than we do
         else
           deps.onFault?.('a workflow could not be started; the dispatcher will try again', error);
       }
+      if (started.length >= MARK_AT || waiting.length === 0) await mark();
     }
   };
 
@@ -61,6 +61,7 @@ export function createGateStarter(
       if (running.size < AT_ONCE) launch();
     },
     async drain() {
+      waiting.length = 0;
       await Promise.all(running);
     },
   };

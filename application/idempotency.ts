@@ -116,10 +116,15 @@ export async function onceOnly<T>(
   try {
     return { ...act.toAnswer(await act.work(remember)), replayed: false };
   } catch (error) {
-    const first = violatedUnique(error) === KEY_CONSTRAINT ? await replay(deps, use) : null;
+    const first = mayBeSecond(error) ? await replay(deps, use) : null;
     if (first === null) throw error;
     return first; // another call with the key was faster
   }
+}
+
+/** Who was slower than another call with the key meets the key, or what that call has made already. */
+function mayBeSecond(error: unknown): boolean {
+  return error instanceof ApplicationError || violatedUnique(error) === KEY_CONSTRAINT;
 }
 
 /** @returns the first answer where the key was used before, else null. */

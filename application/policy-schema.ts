@@ -54,7 +54,7 @@ function line(most: number): z.ZodString {
     .string()
     .max(most, `must have at most ${most} characters`)
     .regex(
-      /^[^\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]*$/u,
+      /^[^\p{Cc}\p{Cs}\u2028\u2029\u202A-\u202E\u2066-\u2069]*$/u,
       'must be one line without control characters',
     )
     .regex(/\S/, 'must not be empty');
@@ -63,7 +63,8 @@ function line(most: number): z.ZodString {
 const name = line(POLICY_LIMITS.name);
 const condition = z
   .string()
-  .max(POLICY_LIMITS.condition, `must have at most ${POLICY_LIMITS.condition} characters`);
+  .max(POLICY_LIMITS.condition, `must have at most ${POLICY_LIMITS.condition} characters`)
+  .regex(/^[^\0\p{Cs}]*$/u, 'must not hold U+0000 or half of a surrogate pair');
 const duration = z
   .string()
   .refine(

@@ -35,10 +35,8 @@ const MANY_BRACKETS = /(?:[[{]\s*){64}|(?:[-?] ){64}/;
  * @throws never.
  */
 export function readPolicySource(text: string, format: PolicyFormat): PolicySource {
-  if (Buffer.byteLength(text) > POLICY_LIMITS.bytes)
-    return refused(`a policy has at most ${POLICY_LIMITS.bytes / 1024} KiB`);
-  if (text.trim() === '') return refused('the document is empty');
-  if (MANY_BRACKETS.test(text)) return refused('nested too deeply');
+  const unreadable = textProblem(text);
+  if (unreadable !== null) return refused(unreadable);
   const asJson = format === 'json' || (format === 'auto' && /^\s*\{/.test(text) && isJson(text));
   if (asJson) {
     const problem = jsonProblem(text);
@@ -50,6 +48,16 @@ export function readPolicySource(text: string, format: PolicyFormat): PolicySour
     if (error instanceof RangeError) return refused('nested too deeply');
     return refused('the document cannot be read');
   }
+}
+
+/** What is wrong with a text before anybody asks what it says. */
+function textProblem(text: string): string | null {
+  if (Buffer.byteLength(text) > POLICY_LIMITS.bytes)
+    return `a policy has at most ${POLICY_LIMITS.bytes / 1024} KiB`;
+  if (text.trim() === '') return 'the document is empty';
+  if (text.includes('\0') || !text.isWellFormed())
+    return 'the document holds U+0000 or half of a surrogate pair';
+  return MANY_BRACKETS.test(text) ? 'nested too deeply' : null;
 }
 
 function refused(message: string): PolicySource {

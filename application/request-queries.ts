@@ -1,6 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import { eligibility } from '../domain/eligibility.ts';
-import { isInstant } from '../domain/instant.ts';
 import { policyVersionName } from '../domain/policy.ts';
 import { partiesOf, statusOf } from '../domain/request.ts';
 import { maySee } from '../domain/visibility.ts';
@@ -15,10 +13,11 @@ import {
 import { contentOf, findRequest, listRequests, type RequestRow } from '../prisma/request-store.ts';
 import { act, readerOf, type ActDeps, type CommandBody } from './approval-service.ts';
 import type { Content } from './content.ts';
+import { closeCursor, openCursor } from './cursor.ts';
 import type { Deps } from './deps.ts';
 import { ApplicationError, notFound } from './error.ts';
 import { contentPlace } from './places.ts';
-import type { Caller, Principal } from './principal.ts';
+import { subjectOf, type Caller, type Principal } from './principal.ts';
 import { readShape, shapesOf, type RequestShape } from './request-shape.ts';
 
 /** @throws ApplicationError NOT_FOUND when there is none or the caller may not see it. */
@@ -99,7 +98,7 @@ async function shownOf(deps: Deps, row: RequestRow): Promise<Omit<ViewBody, 'rec
 }
 
 /** @throws ApplicationError NOT_FOUND when the content was erased. */
-export async function readContent(deps: Deps, row: RequestRow): Promise<Content> {
+async function readContent(deps: Deps, row: RequestRow): Promise<Content> {
   const bytes = await contentOf(deps.db, row.id);
   await deps.vault.prepare(reading(deps.db), [row.dekId]);
   const text = bytes === null ? null : deps.vault.decrypt(row.dekId, contentPlace(row.id), bytes);
@@ -156,7 +155,12 @@ export async function listVisible(
   const rows = shown.slice(0, query.limit);
   const last = rows.at(-1);
   const more = shown.length > query.limit && last !== undefined;
-  return page(deps, rows, more ? { createdAt: last.createdAt, id: last.id } : stoppedAt);
+  const end: Place | null = more ? { createdAt: last.createdAt, id: last.id } : stoppedAt;
+  const next =
+    end === null
+      ? null
+      : closeCursor(deps, listName(principal, query), `${end.createdAt} ${end.id}`);
+  return { items: await shapesOf(deps, rows), next };
 }
 
 /** Rows that may be shown, one more than asked for where there are more. */
@@ -169,7 +173,7 @@ interface Scan {
 async function scan(deps: Deps, principal: Principal, query: ListQuery): Promise<Scan> {
   const filter = filterOf(principal, query);
   const shown: RequestRow[] = [];
-  let after = query.cursor === null ? null : openCursor(deps, query.cursor);
+  let after = placeAt(deps, principal, query);
   for (let scanned = 0; scanned < MAX_SCAN;) {
     const limit = Math.min(200, Math.max(query.limit + 1, 50));
     const rows = await listRequests(deps.db, { ...filter, after, limit });
@@ -208,40 +212,15 @@ interface Place {
   readonly id: string;
 }
 
-async function page(
-  deps: Deps,
-  rows: readonly RequestRow[],
-  next: Place | null,
-): Promise<Page<RequestShape>> {
-  return {
-    items: await shapesOf(deps, rows),
-    next: next === null ? null : closeCursor(deps, next),
-  };
+/** The same list on its next page: same caller, same filters. */
+function listName(principal: Principal, { status, kind, eligible }: ListQuery): string {
+  return JSON.stringify(['requests', subjectOf(principal), status, kind, eligible]);
 }
 
-function closeCursor({ cursorKey }: Deps, { createdAt, id }: Place): string {
-  const text = `${createdAt} ${id}`;
-  return Buffer.from(`${text} ${cursorMac(cursorKey, text)}`).toString('base64url');
-}
-
-/** @throws ApplicationError VALIDATION_FAILED for a cursor that this installation did not make. */
-function openCursor({ cursorKey }: Deps, cursor: string): Place {
-  const [createdAt = '', id = '', mac = ''] = Buffer.from(cursor, 'base64url')
-    .toString()
-    .split(' ');
-  const expected = Buffer.from(cursorMac(cursorKey, `${createdAt} ${id}`));
-  const given = Buffer.from(mac);
-  if (
-    given.length !== expected.length ||
-    !timingSafeEqual(given, expected) ||
-    !isInstant(createdAt)
-  )
-    throw new ApplicationError('VALIDATION_FAILED', 'The cursor is not one of ours.', {
-      problems: [{ pointer: '', message: 'cursor: take it from a Link header as it is' }],
-    });
+/** @throws ApplicationError CURSOR_INVALID */
+function placeAt(deps: Deps, principal: Principal, query: ListQuery): Place | null {
+  if (query.cursor === null) return null;
+  const place = openCursor(deps, listName(principal, query), query.cursor);
+  const [createdAt = '', id = ''] = place.split(' ');
   return { createdAt, id };
-}
-
-function cursorMac(key: Uint8Array, text: string): string {
-  return createHmac('sha256', key).update(`cursor/v1\0${text}`).digest('base64url').slice(0, 22);
 }

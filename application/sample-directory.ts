@@ -9,7 +9,7 @@ import { BY_ENGINE } from './sealing.ts';
 import { SCOPES } from './principal.ts';
 
 /** The sample people of the embedded default (product contract 6). */
-export const SAMPLE_PEOPLE = [
+const SAMPLE_PEOPLE = [
   { id: 'dana', name: 'Dana Weiss', roles: ['credit-officer'] },
   { id: 'eve', name: 'Eve Lindqvist', roles: ['credit-officer'] },
   { id: 'omar', name: 'Omar Haddad', roles: ['credit-officer'] },

@@ -2,9 +2,13 @@ import {
   Client,
   Connection,
   isGrpcServiceError,
+  isRetryableError,
+  makeGrpcRetryInterceptor,
+  NamespaceNotFoundError,
   WithStartWorkflowOperation,
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
   type ConnectionOptions,
 } from '@temporalio/client';
@@ -18,11 +22,16 @@ export interface WorkflowGateway {
   /**
    * Brings a command to its gate and waits until it is decided.
    *
-   * @returns `decided`, or `closed` when the gate has ended and cannot take commands any more.
+   * @returns `decided`, or `closed` when no gate takes the command: it has ended, ended meanwhile, or
+   *          refuses it. The caller then takes the step itself; it may be decided already.
    * @throws EngineUnavailable when there was no answer in time; it may still be decided.
    */
   deliver(gate: Gate, commandId: string): Promise<'decided' | 'closed'>;
-  /** Names the store behind the service: another one means that its workflows are gone. */
+  /**
+   * Names the store behind the service: another one means that its workflows are gone.
+   *
+   * @throws EngineUnavailable
+   */
   namespaceId(): Promise<string>;
   close(): Promise<void>;
 }
@@ -48,6 +57,8 @@ export interface GatewayOptions {
   readonly taskQueue: string;
   /** How long a caller waits for the decision of a command, in milliseconds. */
   readonly decisionTimeoutMs?: number;
+  /** Told when Temporal answers something that waiting does not cure, such as a wrong credential. */
+  readonly onFault?: (message: string, error: unknown) => void;
 }
 
 /** Workflow types by kind of request; a kind of a policy's own runs as a decision gate. */
@@ -65,9 +76,30 @@ export function workflowIdOf(requestId: string): string {
   return `request/${requestId}`;
 }
 
+/**
+ * After an outage grpc-js waits up to two minutes before it connects again, and the SDK repeats calls
+ * with pauses of up to five seconds, past their deadline. We want to notice within a second.
+ */
+const CHANNEL = {
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 1_000,
+};
+const MAX_PAUSE_MS = 500;
+
+/** Every call of ours has a deadline, which is what ends the repetitions. */
+const repeating = makeGrpcRetryInterceptor({
+  delayFunction: (attempt) => Math.min(MAX_PAUSE_MS, 50 * 2 ** attempt) * (0.5 + Math.random()),
+  retryableDecider: (_attempt, status) => isRetryableError(status),
+});
+
 /** Connects lazily: the product becomes ready while Temporal is out of reach. */
 export function createWorkflowGateway(options: GatewayOptions): WorkflowGateway {
-  const connection = Connection.lazy(options.connection);
+  const { channelArgs } = options.connection;
+  const connection = Connection.lazy({
+    ...options.connection,
+    channelArgs: { ...CHANNEL, ...channelArgs },
+    interceptors: [repeating],
+  });
   const client = new Client({ connection, namespace: options.namespace });
   const queues = createQueues(MAX_IN_FLIGHT);
   const timeout = options.decisionTimeoutMs ?? DECISION_TIMEOUT_MS;
@@ -81,20 +113,16 @@ export function createWorkflowGateway(options: GatewayOptions): WorkflowGateway 
     }) as const;
   const typeOf = ({ kind }: Gate): string => WORKFLOW_OF[kind] ?? 'aiDecision';
 
+  const reaching = createReach(connection, options.onFault);
+
   return {
     async startGate(gate) {
       // A first start that comes late must not open a gate that a command has opened and closed since;
       // a repair (no step) may: it asks for the truth first and ends by itself.
       const workflowIdReusePolicy = gate.step === null ? 'ALLOW_DUPLICATE' : 'REJECT_DUPLICATE';
-      try {
-        await reaching(() =>
-          connection.withDeadline(Date.now() + START_TIMEOUT_MS, () =>
-            client.workflow.start(typeOf(gate), { ...startOptions(gate), workflowIdReusePolicy }),
-          ),
-        );
-      } catch (error) {
-        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-      }
+      await reaching(Date.now() + START_TIMEOUT_MS, () =>
+        client.workflow.start(typeOf(gate), { ...startOptions(gate), workflowIdReusePolicy }),
+      );
     },
     async deliver(gate, commandId) {
       const deadline = Date.now() + timeout;
@@ -103,29 +131,23 @@ export function createWorkflowGateway(options: GatewayOptions): WorkflowGateway 
           ...startOptions(gate),
           workflowIdReusePolicy: 'ALLOW_DUPLICATE',
         });
-        try {
-          await reaching(() =>
-            connection.withDeadline(deadline, () =>
-              client.workflow.executeUpdateWithStart(submitCommand, {
-                args: [{ commandId }],
-                updateId: commandId,
-                startWorkflowOperation,
-              }),
-            ),
-          );
-          return 'decided';
-        } catch (error) {
-          if (error instanceof EngineUnavailable) throw error;
-          return 'closed'; // whatever ended the gate: the caller takes the step itself
-        }
+        const answer = await reaching(deadline, () =>
+          client.workflow.executeUpdateWithStart(submitCommand, {
+            args: [{ commandId }],
+            updateId: commandId,
+            startWorkflowOperation,
+          }),
+        );
+        return answer === 'no-gate' ? 'closed' : 'decided';
       });
     },
     async namespaceId() {
-      const { namespaceInfo } = await connection.withDeadline(Date.now() + START_TIMEOUT_MS, () =>
-        connection.workflowService.describeNamespace({ namespace: options.namespace }),
+      const { namespace } = options;
+      const answer = await reaching(Date.now() + START_TIMEOUT_MS, () =>
+        connection.workflowService.describeNamespace({ namespace }),
       );
-      const id = namespaceInfo?.id;
-      if (!id) throw new EngineUnavailable(new Error('the namespace has no id'));
+      const id = answer === 'no-gate' ? null : answer.namespaceInfo?.id;
+      if (!id) throw new EngineUnavailable(new Error('there is no such namespace'));
       return id;
     },
     async close() {
@@ -134,30 +156,56 @@ export function createWorkflowGateway(options: GatewayOptions): WorkflowGateway 
   };
 }
 
-/** gRPC statuses that say "later", as numbers of google.rpc.Code. */
-const LATER: ReadonlySet<number> = new Set([1, 4, 8, 14]);
+/** Makes a call by a deadline. Answers `no-gate` where Temporal says that no workflow takes it. */
+type Reach = <T>(deadline: number, call: () => Promise<T>) => Promise<T | 'no-gate'>;
 
-async function reaching<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    if (isLater(error)) throw new EngineUnavailable(error);
-    throw error;
-  }
+/** @returns a function that throws EngineUnavailable for everything that Temporal may get over. */
+function createReach(connection: Connection, onFault: GatewayOptions['onFault']): Reach {
+  return async (deadline, call) => {
+    try {
+      return await connection.withDeadline(deadline, call);
+    } catch (error) {
+      const meaning = meaningOf(error);
+      if (meaning === 'no-gate') return meaning;
+      if (meaning === 'bug') throw error;
+      if (meaning === 'wrong') onFault?.('Temporal refuses to work with us', error);
+      throw new EngineUnavailable(error);
+    }
+  };
 }
 
-function isLater(error: unknown): boolean {
+/** gRPC statuses, as numbers of google.rpc.Code, that say "later" … */
+const LATER: ReadonlySet<number> = new Set([1, 2, 4, 8, 10, 13, 14, 15]);
+/**
+ * … and those that say that no workflow takes it: NOT_FOUND (ended), ALREADY_EXISTS (may not be opened
+ * again), FAILED_PRECONDITION (took its last Update, or its code fails).
+ */
+const NO_GATE: ReadonlySet<number> = new Set([5, 6, 9]);
+
+/**
+ * `wrong`: neither waiting nor another way helps until somebody mends the configuration; so the command
+ * waits as a row.
+ *
+ * @source sdk-typescript 1.24 client/src/workflow-client.ts: an error inside of a MultiOperation is
+ *         thrown as the bare gRPC error with the code of the operation, any other one wrapped.
+ */
+function meaningOf(error: unknown): 'no-gate' | 'later' | 'wrong' | 'bug' {
   for (let one: unknown = error; one instanceof Error; one = one.cause) {
-    if (one instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
-    if (one instanceof WorkflowNotFoundError) return false;
-    if (one instanceof WorkflowExecutionAlreadyStartedError) return false;
-    if (isGrpcServiceError(one)) return LATER.has(one.code);
+    if (one instanceof NamespaceNotFoundError) return 'wrong';
+    if (one instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return 'later';
+    // The workflow ended while it had the Update, or knows no such command.
+    if (one instanceof WorkflowUpdateFailedError) return 'no-gate';
+    if (one instanceof WorkflowNotFoundError) return 'no-gate';
+    if (one instanceof WorkflowExecutionAlreadyStartedError) return 'no-gate';
+    if (!isGrpcServiceError(one)) continue;
+    if (NO_GATE.has(one.code)) return 'no-gate';
+    return LATER.has(one.code) ? 'later' : 'wrong';
   }
-  return false;
+  return 'bug';
 }
 
 /** At most `limit` calls at once per request; the others wait their turn, not longer than their deadline. */
-function createQueues(limit: number) {
+export function createQueues(limit: number) {
   const waiting = new Map<string, { running: number; readonly turns: (() => void)[] }>();
   return {
     async run<T>(key: string, deadline: number, work: () => Promise<T>): Promise<T> {

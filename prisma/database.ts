@@ -62,6 +62,8 @@ export function openDatabase(url: string, max = 10): Database {
   } as pg.PoolConfig);
   // A connection that breaks while idle is replaced by the pool; without a listener it would end us.
   pool.on('error', () => undefined);
+  // The same for one that breaks in somebody's hands, between two statements: the next statement fails.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
   return {
     prisma,

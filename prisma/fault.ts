@@ -25,12 +25,17 @@ const TRANSIENT_STATES: ReadonlySet<string> = new Set([
   'ETIMEDOUT',
   'ENOTFOUND',
   'EHOSTUNREACH',
-]); // prettier-keep
+  // The typed client's words for a connection that could not be made, was too slow, or was closed.
+  'P1001',
+  'P1008',
+  'P1017',
+]);
 
 /** @returns true when the database is out of reach or overloaded, and nothing was decided by it. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   for (let one: unknown = error; one instanceof Error; one = one.cause) {
     if (TRANSIENT_STATES.has(codeOf(one) ?? '')) return true;
+    if (TRANSIENT_STATES.has(typedClientState(one) ?? '')) return true;
     // pg has no code for these three (pg 8.23 client.js, pg-pool index.js).
     if (
       /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/.test(
@@ -53,6 +58,13 @@ export function violatedUnique(error: unknown): string | null {
 /** @returns true when the policies in memory are older than the ones in force. */
 export function isPolicyFence(error: unknown): boolean {
   return codeOf(error) === POLICIES_MOVED;
+}
+
+/** The typed client keeps the SQLSTATE below its own code (adapter-pg 7.10, convertDriverError). */
+function typedClientState(error: Error): string | null {
+  const meta = (error as { meta?: { driverAdapterError?: { cause?: unknown } } }).meta;
+  const cause = meta?.driverAdapterError?.cause as { originalCode?: unknown } | undefined;
+  return typeof cause?.originalCode === 'string' ? cause.originalCode : null;
 }
 
 function codeOf(error: unknown): string | null {

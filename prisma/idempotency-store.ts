@@ -109,7 +109,8 @@ export async function forgetKeys(db: Database, before: Instant): Promise<number>
   const rows = await db.query(
     `DELETE FROM idempotency_key WHERE (principal, route, key) IN (
         SELECT principal, route, key FROM idempotency_key
-        WHERE created_at < $1 AND (response IS NOT NULL OR running_until IS NULL) LIMIT 1000)
+        WHERE created_at < $1 AND (response IS NOT NULL OR running_until IS NULL OR running_until < $1)
+        LIMIT 1000)
       RETURNING 1 AS gone`,
     [before],
   );

@@ -264,6 +264,19 @@ export async function reopenGates(db: Database, overdueSince: Instant | null): P
   return rows.length;
 }
 
+/** @returns some requests that should have woken before `since`, the most overdue first. */
+export async function overdueRequests(
+  db: Database,
+  { since, limit }: { readonly since: Instant; readonly limit: number },
+): Promise<string[]> {
+  const rows = await db.query<{ id: string }>(
+    `SELECT id FROM request WHERE wake_at < $1 AND gate IN ('due', 'open')
+      ORDER BY wake_at LIMIT $2`,
+    [since, limit],
+  );
+  return rows.map((row) => row.id);
+}
+
 /** @returns leaf hash of the person's view of the request's present content, or null. */
 export async function viewLeafOf(tx: Tx, row: RequestRow, person: string): Promise<string | null> {
   const rows = await tx.query<{ leaf_hash: Buffer }>({

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 
-/** RFC 3339, UTC, milliseconds, `Z`. */
+/** RFC 3339, UTC, milliseconds, `Z`; from the year 1 on, because the database has no year 0. */
 export const instant = z.iso
   .datetime({ precision: 3, error: 'is an instant such as 2026-11-21T07:41:00.000Z' })
+  .refine((text) => !text.startsWith('0000'), 'is not before the year 1')
   .meta({ description: 'RFC 3339, UTC, milliseconds, Z' });
 
 export const digest = z
@@ -10,7 +11,8 @@ export const digest = z
   .regex(/^[0-9a-f]{64}$/, 'is 64 lower-case hex characters')
   .meta({ description: 'SHA-256, 64 lower-case hex characters' });
 
-export const personId = z
+/** Of a person, an app, a policy, a vendor. */
+export const entityId = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'is an id: a-z, 0-9, dot, dash, underscore');
 
@@ -28,8 +30,18 @@ export const problem = z
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
 
+const limit = z
+  .string()
+  .regex(/^(?:[1-9]\d?|1\d\d|200)$/, 'is a whole number from 1 to 200')
+  .transform(Number)
+  .default(50)
+  .meta({ override: { type: 'integer', minimum: 1, maximum: 200, default: 50 } });
+
 /** `?limit=&cursor=` of every list. */
 export const pageQuery = {
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+  limit,
   cursor: z.string().min(1).max(500).optional(),
 } as const;
+
+/** Queries of routes that take none. */
+export const noQuery = z.strictObject({});

@@ -1,14 +1,23 @@
 import { z } from 'zod';
-import { SCOPES } from '../../application/principal.ts';
-import { instant, pageQuery, personId, roleName } from './common.ts';
+import type { Scope } from '../../application/principal.ts';
+import { entityId, instant, pageQuery, roleName } from './common.ts';
+
+/** What an app's key may allow; the compiler holds it to the scopes that are checked. */
+const SCOPES = [
+  'requests:submit',
+  'requests:read',
+  'requests:withdraw',
+] as const satisfies readonly Scope[];
+
+const isSet = (items: readonly string[]): boolean => new Set(items).size === items.length;
 
 export const directoryQuery = z.strictObject(pageQuery);
 
 export const newPersonBody = z
   .strictObject({
-    id: personId,
+    id: entityId,
     name: z.string().min(1).max(200),
-    roles: z.array(roleName).max(50).default([]),
+    roles: z.array(roleName).max(50).refine(isSet, 'names one twice').default([]),
   })
   .meta({ id: 'NewPerson' });
 
@@ -32,14 +41,15 @@ export const rolesShape = z.object({ items: z.array(grant) });
 
 export const newAppBody = z
   .strictObject({
-    id: personId,
+    id: entityId,
     name: z.string().min(1).max(200),
-    owner: personId,
-    scopes: z.array(z.enum(SCOPES)).min(1).max(SCOPES.length),
+    owner: entityId,
+    scopes: z.array(z.enum(SCOPES)).min(1).max(SCOPES.length).refine(isSet, 'names one twice'),
     kinds: z
       .array(z.string().regex(/^(\*|[a-z0-9][a-z0-9._-]{0,63})$/, 'is a kind, or * for every kind'))
       .min(1)
-      .max(50),
+      .max(50)
+      .refine(isSet, 'names one twice'),
   })
   .meta({ id: 'NewApp' });
 

@@ -1,8 +1,5 @@
 import { z } from 'zod';
-import { submissionSchema } from '../../application/content.ts';
-import { digest, instant, pageQuery } from './common.ts';
-
-export const submitBody = submissionSchema;
+import { digest, entityId, instant, pageQuery } from './common.ts';
 
 const text = (max: number) => z.string().max(max);
 
@@ -29,15 +26,19 @@ export const listQuery = z.strictObject({
   status: z
     .enum(['held', 'pending', 'approved', 'rejected', 'expired', 'withdrawn', 'overridden'])
     .optional(),
-  kind: z.string().max(64).optional(),
+  kind: entityId.optional(),
   eligible: z.literal('me').optional(),
 });
 
-/** Seconds and minutes are all that a wait needs. */
+/** Any ISO 8601 duration; what is longer than PT60S is taken as PT60S. */
 export const waitQuery = z.strictObject({
   wait: z
     .string()
-    .regex(/^PT(?=\d)(?:(\d{1,3})M)?(?:(\d{1,4})S)?$/, 'is a duration such as PT30S')
+    .max(40)
+    .regex(
+      /^P(?=[\dT])(?:\d+Y)?(?:\d+M)?(?:\d+W)?(?:\d+D)?(?:T(?=\d)(?:\d+H)?(?:\d+M)?(?:\d+(?:[.,]\d+)?S)?)?$/,
+      'is a duration such as PT30S',
+    )
     .optional(),
 });
 

@@ -114,6 +114,7 @@ describe('time comes first, then the command', () => {
   test('an override behind the deadline meets an expired request: force works, stop does not', () => {
     const forced = apply(aRequest(), aPerson('olga'), override('force'), AFTER_DEADLINE);
     expect(typesOf(forced)).toEqual(['expired', 'resolved', 'overridden', 'resolved']);
+    expect(forced.events[2]).toMatchObject({ before: 'expired' });
     expect(forced.state.resolution).toMatchObject({ kind: 'overridden', mayProceed: true });
     const stopped = apply(aRequest(), aPerson('olga'), override('stop'), AFTER_DEADLINE);
     expect(stopped.outcome).toEqual({ kind: 'refused', reason: 'OVERRIDE_NOT_ALLOWED' });

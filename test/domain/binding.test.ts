@@ -125,6 +125,28 @@ describe('the tier only rises', () => {
     expect(bind([aPolicy({ tier: [{ when: 'no', atLeast: 'high' }] })], 'low').tier).toBe('low');
   });
 
+  test.each([
+    { why: 'of a policy that is not meant raise nothing', when: 'no', tier: 'low', held: [] },
+    { why: 'of a policy that is meant do', when: 'yes', tier: 'high', held: [] },
+    {
+      why: 'of a policy whose scope is unknown do, and it holds',
+      when: 'broken',
+      tier: 'high',
+      held: ['b#0'],
+    },
+  ])('rows $why', ({ when, tier, held }) => {
+    const rows = [{ when: 'yes', atLeast: 'high' }] as const;
+    const bound = bind([aPolicy({ id: 'a' }), aPolicy({ id: 'b', when, tier: rows })], 'low');
+    expect(bound.tier).toBe(tier);
+    expect(bound.heldBy.map((one) => one.fact)).toEqual(held);
+  });
+
+  test('rows of a policy that is not meant are not even asked: an error there holds nothing', () => {
+    const rows = [{ when: 'broken', atLeast: 'high' }] as const;
+    const bound = bind([aPolicy({ id: 'a' }), aPolicy({ id: 'b', when: 'no', tier: rows })], 'low');
+    expect(bound).toMatchObject({ tier: 'low', heldBy: [], policy: { id: 'a' } });
+  });
+
   test('several rows: the highest, whatever their order', () => {
     const rows = [
       { when: 'yes', atLeast: 'high' },

@@ -35,7 +35,7 @@ const oneOfEach: {
     reason: 'RESOLVED',
     contentDigest: CONTENT_DIGEST,
   },
-  overridden: { type: 'overridden', effect: 'stop', person: 'olga' },
+  overridden: { type: 'overridden', effect: 'stop', before: 'pending', person: 'olga' },
   withdrawn: { type: 'withdrawn' },
   expired: { type: 'expired', stage: 0 },
   resolved: { type: 'resolved', resolution, decisions: 0 },

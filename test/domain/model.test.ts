@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { applyCommand, type Applied } from '../../domain/apply.ts';
+import type { AccountabilityEvent } from '../../domain/event.ts';
 import type { Stage } from '../../domain/policy.ts';
 import { REFUSAL_REASONS } from '../../domain/refusal.ts';
 import { partiesOf, statusOf, type Decision, type RequestState } from '../../domain/request.ts';
@@ -9,6 +10,13 @@ import { referenceOf } from './reference-model.ts';
 import { always, setupOf, story, tell } from './stories.ts';
 
 const typesOf = ({ events }: Applied): readonly string[] => events.map((event) => event.type);
+
+/** An event as the reference tells it. */
+function tellingOf(event: AccountabilityEvent): string {
+  if (event.type === 'stage_opened')
+    return `stage_opened ${event.stage} until ${event.deadline ?? 'ever'}`;
+  return event.type === 'overridden' ? `overridden from ${event.before}` : event.type;
+}
 
 /** The answer in one word, as the reference gives it. */
 function wordOf({ outcome }: Applied): string | null {
@@ -25,7 +33,7 @@ test('the domain does what an independent reading of the contract does', () => {
         const { state } = applied;
         expect({
           answer: wordOf(applied),
-          events: typesOf(applied),
+          events: applied.events.map(tellingOf),
           status: statusOf(state),
           openStage: state.stage?.index ?? null,
           roles: state.stage?.roles ?? [],
@@ -84,6 +92,7 @@ describe('an approval', () => {
       const last = applied.events.findLast((event) => event.type === 'expired');
       const stage = before.policy.rule.stages[last?.stage ?? -1];
       expect(stage?.onTimeout).toBe('approve');
+      expect(last?.stage).toBe(before.policy.rule.stages.length - 1);
       expect(before.tier).not.toBe('high');
       expect(before.stage?.deadline && before.stage.deadline <= now).toBe(true);
     });

@@ -69,7 +69,7 @@ test.each(square.filter((row) => row.works))('$effect on $status resolves as ove
   expect(state).toEqual({ ...before, stage: null, resolution });
   expect(outcome).toEqual({ kind: 'settled', resolution });
   expect(events).toEqual([
-    { type: 'overridden', effect: row.effect, person: 'olga' },
+    { type: 'overridden', effect: row.effect, before: row.status, person: 'olga' },
     { type: 'resolved', resolution, decisions: before.decisions.length },
   ]);
 });

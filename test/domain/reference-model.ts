@@ -19,6 +19,7 @@ export type Act = { readonly actor: Actor; readonly command: Command } | null;
 export interface Expected {
   /** A refusal code, `counted`, `done`, `settled <word>`; null for a tick. */
   readonly answer: string | null;
+  /** Types; with the deadline of a stage that opens, and the status that an override struck. */
   readonly events: readonly string[];
   readonly status: string;
   readonly openStage: number | null;
@@ -48,7 +49,8 @@ export function referenceOf(setup: Setup, start: number): (now: number, act: Act
   function openNext(now: number): void {
     index += 1;
     opened = latest = now;
-    events.push('stage_opened');
+    const until = deadline() === Infinity ? 'ever' : new Date(deadline()).toISOString();
+    events.push(`stage_opened ${index} until ${until}`);
   }
 
   function end(word: string): string {
@@ -90,11 +92,10 @@ export function referenceOf(setup: Setup, start: number): (now: number, act: Act
       if (deadline() > now) return;
       const { onTimeout } = stageNow();
       events.push('expired');
-      if (onTimeout === 'next-stage') {
-        openNext(now);
-        continue;
-      }
-      end(onTimeout === 'approve' && setup.tier !== 'high' ? 'approved' : 'expired');
+      const silence = onTimeout === 'approve' && setup.tier !== 'high';
+      const isLast = index === rule.stages.length - 1;
+      if (onTimeout === 'next-stage' || (silence && !isLast)) openNext(now);
+      else end(silence ? 'approved' : 'expired');
     }
   }
 
@@ -167,7 +168,7 @@ export function referenceOf(setup: Setup, start: number): (now: number, act: Act
     if (!right?.effects.includes(command.effect) || !entitled || !useful || actor.absent)
       return 'OVERRIDE_NOT_ALLOWED';
     if (command.reasonLength < right.minReason) return 'REASON_TOO_SHORT';
-    events.push('overridden');
+    events.push(`overridden from ${status}`);
     return end('overridden');
   }
 

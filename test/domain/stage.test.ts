@@ -45,8 +45,19 @@ describe('a stage that opens', () => {
   test('is an event, and touches nothing else', () => {
     const state = aRequest({ stages: [aStage(), aSecondStage()], decisions: [aDecision('eve')] });
     const step = openStage(state, 1, LATER);
-    expect(step.events).toEqual([{ type: 'stage_opened', stage: 1 }]);
+    const deadline = '2026-03-06T12:00:00.000Z';
+    expect(step.events).toEqual([{ type: 'stage_opened', stage: 1, deadline }]);
     expect({ ...step.state, stage: null }).toEqual({ ...state, stage: null });
+  });
+
+  test.each([
+    { why: 'counted from its own opening', deadline: 'PT6H', sealed: '2026-03-05T18:00:00.000Z' },
+    { why: 'or that it has none', deadline: null, sealed: null },
+  ])('says its deadline for the record, $why', ({ deadline, sealed }) => {
+    const state = aRequest({ stages: [aStage(), aSecondStage({ deadline })] });
+    const step = openStage(state, 1, LATER);
+    expect(step.events).toEqual([{ type: 'stage_opened', stage: 1, deadline: sealed }]);
+    expect(openStageOf(step.state).deadline).toBe(sealed);
   });
 
   test('asks one role per group', () => {

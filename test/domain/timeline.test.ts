@@ -125,10 +125,50 @@ describe('a deadline', () => {
     expect(state.resolution).toBeNull();
     expect(events).toEqual([
       { type: 'expired', stage: 0 },
-      { type: 'stage_opened', stage: 1 },
+      { type: 'stage_opened', stage: 1, deadline: at('05T21:00:00') },
     ]);
     expect(state.stage).toMatchObject({ index: 1, openedAt: at('05T09:00:00') });
     expect(nextInstant(state)).toBe(at('05T21:00:00'));
+  });
+});
+
+describe('silence', () => {
+  const silent = aStage({ onTimeout: 'approve' });
+  const after = (time: string, differs: Parameters<typeof aRequest>[0]) =>
+    catchUp(aRequest(differs), at(time));
+
+  test('passes its own stage only: whoever comes after is still asked', () => {
+    const step = after('03T09:00:00', { stages: [silent, aSecondStage()] });
+    expect(step.events).toEqual([
+      { type: 'expired', stage: 0 },
+      { type: 'stage_opened', stage: 1, deadline: at('04T09:00:00') },
+    ]);
+    expect(step.state).toMatchObject({ resolution: null, stage: { index: 1, agenda: [{}] } });
+    expect(openStageOf(step.state).roles).toEqual([['risk-manager']]);
+  });
+
+  test.each([
+    { last: 'approve', kind: 'approved', cause: 'policy', mayProceed: true },
+    { last: 'expire', kind: 'expired', cause: 'deadline', mayProceed: false },
+  ] as const)('of all stages ends as the last one says: $last', ({ last, ...ending }) => {
+    const stages = [silent, aSecondStage({ onTimeout: last })];
+    const first = after('03T09:00:00', { stages });
+    expect(first.state.resolution).toBeNull();
+    const step = catchUp(first.state, at('04T09:00:00'));
+    expect(step.state.resolution).toMatchObject({ ...ending, by: [], at: at('04T09:00:00') });
+    expect(typesOf(step)).toEqual(['expired', 'resolved']);
+  });
+
+  test('never passes any stage of a high tier', () => {
+    const step = after('03T09:00:00', { tier: 'high', stages: [silent, aSecondStage()] });
+    expect(typesOf(step)).toEqual(['expired', 'resolved']);
+    expect(step.state.resolution).toMatchObject({ kind: 'expired', mayProceed: false });
+  });
+
+  test('after a long outage does not run through the stages behind it: they get their time', () => {
+    const step = after('20T09:00:00', { stages: [silent, aSecondStage({ onTimeout: 'approve' })] });
+    expect(typesOf(step)).toEqual(['expired', 'stage_opened']);
+    expect(nextInstant(step.state)).toBe(at('21T09:00:00'));
   });
 });
 

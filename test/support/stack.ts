@@ -25,6 +25,7 @@ import { BY_ENGINE } from '../../application/sealing.ts';
 import { createVault } from '../../application/vault.ts';
 import { createWorkflowGateway } from '../../application/workflow-gateway.ts';
 import { addDuration, fromMillis, toMillis, type Instant } from '../../domain/instant.ts';
+import type { StepRef, StepResult } from '../../domain/step-result.ts';
 import { openDatabase } from '../../prisma/database.ts';
 import { ensureInstallation } from '../../prisma/installation-store.ts';
 import { migrate } from '../../prisma/migrate.ts';
@@ -63,9 +64,9 @@ export interface Stack {
   readonly credentials: SampleCredentials;
   /** What went wrong in the background, for tests that expect it. */
   readonly faults: readonly string[];
-  /** Bearer of a sample person, or of the sample app with `app`. */
+  /** Bearer of a sample person, or of the sample app with `app`; a person's token is its own. */
   bearer(who: string): string;
-  /** @param who a sample person, `app`, or null for no credential. */
+  /** @param who a sample person, `app`, a person's token, or null for no credential. */
   call<B = never>(who: string | null, path: string, options?: CallOptions): Promise<Reply<B>>;
   /** Lets the time that has passed take effect on one request, as its workflow would. */
   tick(requestId: string): Promise<void>;
@@ -80,7 +81,14 @@ export interface StackOptions {
   readonly policies?: readonly string[];
   readonly decisionTimeoutMs?: number;
   readonly temporalAddress?: string;
+  /** Superuser of another PostgreSQL than that of the test run. */
+  readonly postgresAdminUrl?: string;
+  /** Stands between the worker and the step. */
+  readonly aroundStep?: AroundStep;
 }
+
+/** Calls the step, and may do something before it returns. */
+export type AroundStep = (step: () => Promise<StepResult>, ref: StepRef) => Promise<StepResult>;
 
 const SAMPLES = ['credit-decisions', 'vendor-approval', 'policy-change'] as const;
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
@@ -88,15 +96,21 @@ const path = (relative: string): string => fileURLToPath(new URL(relative, impor
 let runtimeInstalled = false;
 
 /** The SDK keeps its own signals and log lines to itself. */
-function installRuntime(): void {
+export function installRuntime(): void {
   if (runtimeInstalled) return;
   runtimeInstalled = true;
-  Runtime.install({ shutdownSignals: [], logger: new DefaultLogger('ERROR', () => undefined) });
+  Runtime.install({
+    shutdownSignals: [],
+    logger: new DefaultLogger('ERROR', () => undefined),
+    telemetryOptions: { logging: { filter: 'ERROR' } },
+  });
 }
 
 /** A migrated database of its own. */
-export async function createTestDatabase(): Promise<{ url: string; drop: () => Promise<void> }> {
-  const admin = new URL(inject('postgresAdminUrl'));
+export async function createTestDatabase(
+  adminUrl: string = inject('postgresAdminUrl'),
+): Promise<{ url: string; drop: () => Promise<void> }> {
+  const admin = new URL(adminUrl);
   const name = `t${randomBytes(8).toString('hex')}`;
   await runAsAdmin(admin, `CREATE DATABASE ${name}`);
   const url = new URL(admin);
@@ -144,12 +158,12 @@ export async function openTestDeps(databaseUrl: string, clock: TestClock): Promi
   };
 }
 
-async function publishAll(deps: Deps, policies: readonly string[] | undefined): Promise<void> {
-  const sources =
-    policies ??
-    (await Promise.all(
-      SAMPLES.map((name) => readFile(path(`../../policies/${name}.yaml`), 'utf8')),
-    ));
+function samplePolicies(): Promise<string[]> {
+  return Promise.all(SAMPLES.map((name) => readFile(path(`../../policies/${name}.yaml`), 'utf8')));
+}
+
+/** Publishes first versions, as YAML. */
+export async function publishPolicies(deps: Deps, sources: readonly string[]): Promise<void> {
   for (const source of sources) {
     const id = /^id: *(\S+)/m.exec(source)?.[1] ?? '';
     await publishPolicy(deps, {
@@ -165,7 +179,7 @@ async function publishAll(deps: Deps, policies: readonly string[] | undefined): 
 
 /** Starts everything; `close` ends it and drops the database. */
 export async function openStack(options: StackOptions = {}): Promise<Stack> {
-  const database = await createTestDatabase();
+  const database = await createTestDatabase(options.postgresAdminUrl);
   const clock = createClock();
   const faults: string[] = [];
   const base = await openTestDeps(database.url, clock);
@@ -197,17 +211,18 @@ export async function openStack(options: StackOptions = {}): Promise<Stack> {
     metrics: createMetrics(),
   };
   await ensureSampleDirectory(deps);
-  await publishAll(deps, options.policies);
+  await publishPolicies(deps, options.policies ?? (await samplePolicies()));
   const credentials = await issueSampleCredentials(deps);
   const stopWorker =
     options.worker === false
       ? async () => undefined
-      : await startTestWorker(deps, { taskQueue, temporalAddress });
+      : await startTestWorker(deps, { taskQueue, temporalAddress, around: options.aroundStep });
   const dispatcher = options.dispatcher === false ? null : startDispatcher(deps);
   const server = await listen(createApi(deps), { host: '127.0.0.1', port: 0 });
 
   const bearer = (who: string): string => {
     if (who === 'app') return credentials.app.key;
+    if (who.startsWith('csp_')) return who;
     const person = credentials.people.find(({ id }) => id === who);
     if (person === undefined) throw new TypeError(`no sample person ${who}`);
     return person.token;
@@ -241,8 +256,13 @@ export async function openStack(options: StackOptions = {}): Promise<Stack> {
 /** A worker of its own task queue. @returns stops it. */
 export async function startTestWorker(
   deps: Deps,
-  to: { readonly taskQueue: string; readonly temporalAddress: string },
+  to: {
+    readonly taskQueue: string;
+    readonly temporalAddress: string;
+    readonly around?: AroundStep | undefined;
+  },
 ): Promise<() => Promise<void>> {
+  const around: AroundStep = to.around ?? ((step) => step());
   installRuntime();
   const connection = await NativeConnection.connect({ address: to.temporalAddress });
   const worker = await Worker.create({
@@ -250,7 +270,10 @@ export async function startTestWorker(
     namespace: 'default',
     taskQueue: to.taskQueue,
     workflowBundle: { codePath: inject('workflowBundlePath') },
-    activities: createActivities({ advanceRequest: (ref) => advanceRequest(deps, ref) }),
+    activities: createActivities({
+      advanceRequest: (ref) => around(() => advanceRequest(deps, ref), ref),
+      onFault: deps.onFault,
+    }),
     shutdownGraceTime: '1s',
     shutdownForceTime: '5s',
   });
@@ -268,7 +291,7 @@ async function callApi<B>(
   at: string,
   { method, body, raw, headers, signal }: CallOptions = {},
 ): Promise<Reply<B>> {
-  const sent = raw ?? (body === undefined ? undefined : JSON.stringify(body));
+  const sent = raw ?? (JSON.stringify(body) as string | undefined);
   const response = await fetch(`${address}${at}`, {
     method: method ?? (sent === undefined ? 'GET' : 'POST'),
     headers: {
@@ -277,7 +300,7 @@ async function callApi<B>(
       ...headers,
     },
     ...(sent === undefined ? {} : { body: sent as NonNullable<RequestInit['body']> }),
-    ...(signal === undefined ? {} : { signal }),
+    signal: signal ?? null,
   });
   const text = await response.text();
   const isJson = /json/.test(response.headers.get('content-type') ?? '');

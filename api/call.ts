@@ -1,0 +1,59 @@
+import { notFound } from '../application/error.ts';
+import { keyUse, type KeyUse } from '../application/idempotency.ts';
+import { subjectOf, type Caller } from '../application/principal.ts';
+import type { SealedBy } from '../application/sealing.ts';
+import type { Call } from './route.ts';
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+
+/** @throws ApplicationError NOT_FOUND: what is no id names nothing. */
+export function requestId(call: Call): string {
+  return matching(call.params['id'], UUID, 'request');
+}
+
+/** @throws ApplicationError NOT_FOUND */
+export function commandId(call: Call): string {
+  return matching(call.params['commandId'], UUID, 'command');
+}
+
+/** Id of a person, app or policy. @throws ApplicationError NOT_FOUND */
+export function nameId(call: Call, what: 'person' | 'app' | 'policy'): string {
+  return matching(call.params['id'], NAME, what);
+}
+
+/** @throws ApplicationError NOT_FOUND */
+export function keyId(call: Call): string {
+  return matching(call.params['keyId'], /^[a-z0-9]{8,32}$/, 'key');
+}
+
+function matching(text: string | undefined, shape: RegExp, what: string): string {
+  if (text === undefined || !shape.test(text)) throw notFound(what);
+  return text;
+}
+
+/**
+ * @param route the route with its ids: a key used at one of them says nothing about another.
+ * @returns null where the caller sent no Idempotency-Key.
+ */
+export function useOf(call: Call, route: string, body: unknown = call.body): KeyUse | null {
+  if (call.key === null) return null;
+  return keyUse({ principal: subjectOf(call.principal), route, key: call.key }, body);
+}
+
+export function callerOf({ principal }: Call): Caller {
+  return { principal, surface: 'rest' };
+}
+
+/** The caller as records name them. */
+export function authorOf({ principal }: Call): SealedBy {
+  const { type, id } = principal;
+  return {
+    actor: { type, id },
+    auth:
+      type === 'app'
+        ? { level: 0, method: 'api_key', proof: null }
+        : { level: principal.assurance, method: principal.method, proof: null },
+    surface: 'rest',
+  };
+}

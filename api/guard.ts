@@ -5,10 +5,16 @@ import { ApplicationError } from '../application/error.ts';
 import type { Permission } from './permissions.ts';
 import { TransportError } from './problem.ts';
 
+/** What proxies add to calls that they pass on. */
+const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'] as const;
+
 /** @returns whether the caller is a program on this machine. */
 export function isFromLoopback(request: {
   readonly socket: { readonly remoteAddress?: string | undefined };
+  readonly headers: Readonly<Record<string, unknown>>;
 }): boolean {
+  // A proxy on this machine passes on callers who are not.
+  if (FORWARDED.some((name) => request.headers[name] !== undefined)) return false;
   const address = request.socket.remoteAddress ?? '';
   return address === '::1' || /^(::ffff:)?127\./.test(address);
 }

@@ -50,6 +50,7 @@ export function openApiDocument(options: {
 function operationOf(route: Route): Operation {
   return {
     operationId: operationId(route.name),
+    tags: [tagOf(route.name)],
     summary: route.summary,
     description: [route.description, callers(route.name)].filter(Boolean).join('\n\n'),
     requestParams: {
@@ -123,6 +124,7 @@ function openOperationOf(route: OpenRoute): Operation {
   const content = { [route.contentType]: { schema: z.unknown() } };
   return {
     operationId: operationId(route.name),
+    tags: [tagOf(route.name)],
     summary: route.summary,
     security: [],
     requestParams: pathParams(route.name),
@@ -139,6 +141,11 @@ const PROBLEM = {
   description: 'problem details',
   content: { 'application/problem+json': { schema: problem } },
 } as const;
+
+/** `GET /v1/requests/:id/view` → `requests`; what is outside of /v1 is about the installation. */
+function tagOf(name: string): string {
+  return / \/v1\/([a-z-]+)/.exec(name)?.[1] ?? 'installation';
+}
 
 /** `GET /v1/requests/:id/view` → `getV1RequestsIdView` */
 function operationId(name: string): string {

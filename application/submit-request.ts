@@ -6,7 +6,7 @@ import { fallbackPolicy, policyVersionName } from '../domain/policy.ts';
 import type { Requester } from '../domain/request.ts';
 import type { StepResult } from '../domain/step-result.ts';
 import { LedgerError } from '../ledger/error.ts';
-import { jsonDigest } from '../ledger/hash.ts';
+import { sha256Hex } from '../ledger/hash.ts';
 import { jcs } from '../ledger/jcs.ts';
 import { factsOfPeople, reading, type PersonFacts } from '../prisma/directory-store.ts';
 import { isPolicyFence, violatedUnique } from '../prisma/fault.ts';
@@ -117,31 +117,26 @@ async function openIntake(
   const requester = requesterOf(caller.principal);
   const binding = bind(deps, policies, { content, requester, now });
   const requestId = randomUUID();
-  const applied = openRequest(submission(requestId, content, { binding, requester }), binding, now);
+  const digests = digestsOf(content, policyVersionName(binding.policy));
+  const submission: Submission = {
+    requestId,
+    kind: content.kind,
+    requester,
+    onBehalfOf: content.onBehalfOf ?? null,
+    actionDigest: digests.action.sha256,
+    contentDigest: digests.content.sha256,
+  };
+  const applied = openRequest(submission, binding, now);
   const eligible = await eligibleInStages(reading(deps.db), applied, now);
   const asked = eligible.people;
   const key = deps.vault.createKey(`request:${requestId}`);
   const keys = await personKeys(deps, caller.principal, [...people, ...asked]);
   const sealed = sealRequestEvents(deps, {
-    state: applied.state,
-    events: applied.events,
+    ...firstRecords({ requestId, content, digests, applied, now }),
     by: sealedBy(caller),
-    scope: requestId,
-    now,
-    head: null,
-    references: new Map(),
     keys,
     dekId: key.dekId,
-    texts: [],
-    refs: [
-      { name: 'request', sha256: applied.state.contentDigest, bytes: byteLength(content) },
-      { name: 'action', sha256: applied.state.actionDigest, bytes: byteLength(content.action) },
-    ],
     boundTo: policyRefs(policies, binding),
-    counts: {
-      attachments: content.attachments?.length ?? 0,
-      completeness: completenessOf(content),
-    },
     eligible: eligible.byStage,
   });
   const title = deps.vault.encrypt(key.dekId, titlePlace(requestId), content.title);
@@ -167,6 +162,34 @@ async function openIntake(
   };
 }
 
+/** What the first records of a request rest on. */
+function firstRecords(intake: {
+  readonly requestId: string;
+  readonly content: Content;
+  readonly digests: Digests;
+  readonly applied: Applied;
+  readonly now: Instant;
+}) {
+  const { requestId, content, digests, applied, now } = intake;
+  return {
+    state: applied.state,
+    events: applied.events,
+    scope: requestId,
+    now,
+    head: null,
+    references: new Map<string, string>(),
+    texts: [],
+    refs: [
+      { name: 'request', ...digests.content },
+      { name: 'action', ...digests.action },
+    ] as const,
+    counts: {
+      attachments: content.attachments?.length ?? 0,
+      completeness: completenessOf(content),
+    },
+  };
+}
+
 function requesterOf(principal: Principal): Requester {
   const owner = principal.type === 'app' ? principal.owner : null;
   return { type: principal.type, id: principal.id, owner };
@@ -185,26 +208,28 @@ function bind(
   return bindPolicy(policies.ofKind(content.kind), fallback, { tier, evaluate });
 }
 
+/** The canonical form of something that people decide on: what records and digests refer to. */
+interface Digested {
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+interface Digests {
+  readonly action: Digested;
+  readonly content: Digested;
+}
+
 /**
  * Digests as the contract defines them: over what was sent and the policy version, nothing filled in.
  *
  * @throws ApplicationError VALIDATION_FAILED when the content has no canonical form.
  */
-function submission(
-  requestId: string,
-  content: Content,
-  { binding, requester }: { readonly binding: Binding; readonly requester: Requester },
-): Submission {
-  const policyVersion = policyVersionName(binding.policy);
+function digestsOf(content: Content, policyVersion: string): Digests {
   const { kind, action } = content;
   try {
     return {
-      requestId,
-      kind,
-      requester,
-      onBehalfOf: content.onBehalfOf ?? null,
-      actionDigest: jsonDigest({ kind, action, policyVersion }),
-      contentDigest: jsonDigest({ ...content, policyVersion }),
+      action: digested({ kind, action, policyVersion }),
+      content: digested({ ...content, policyVersion }),
     };
   } catch (cause) {
     if (!(cause instanceof LedgerError)) throw cause;
@@ -215,8 +240,9 @@ function submission(
   }
 }
 
-function byteLength(value: unknown): number {
-  return Buffer.byteLength(jcs(value));
+function digested(value: unknown): Digested {
+  const text = jcs(value);
+  return { sha256: sha256Hex(text), bytes: Buffer.byteLength(text) };
 }
 
 function policyRefs(policies: PolicySet, { policy }: Binding) {

@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes, randomUUID } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createSecretKey,
+  randomBytes,
+  randomUUID,
+  type KeyObject,
+} from 'node:crypto';
 import type { Reader } from '../prisma/directory-store.ts';
 import { loadKeys, type StoredKey } from '../prisma/key-store.ts';
 
@@ -33,38 +41,34 @@ export interface Vault {
 /** @param kek 32 bytes. */
 export function createVault(kek: Uint8Array): Vault {
   if (kek.length !== KEY_BYTES) throw new TypeError('the encryption key has 32 bytes');
+  const wrapping = createSecretKey(kek);
   const kekId = createHash('sha256')
     .update('countersign/kek/v1\0')
     .update(kek)
     .digest('hex')
     .slice(0, 16);
-  const keys = new Map<string, Buffer | null>();
+  const keys = createKeyCache();
 
-  const remember = (id: string, key: Buffer | null): void => {
-    if (keys.size >= CACHE_SIZE) keys.delete(keys.keys().next().value as string);
-    keys.set(id, key);
-  };
-
-  const unwrap = (stored: StoredKey): Buffer | null => {
+  const unwrap = (stored: StoredKey): KeyObject | null => {
     if (stored.wrapped === null) return null;
     if (stored.kek !== kekId)
       throw new Error(
         'stored data was encrypted under another ENCRYPTION_KEY than the present one',
       );
-    return open(kek, `dek/${stored.dekId}`, stored.wrapped);
+    return createSecretKey(open(wrapping, `dek/${stored.dekId}`, stored.wrapped));
   };
 
   return {
     createKey(subject) {
       const dekId = randomUUID();
       const key = randomBytes(KEY_BYTES);
-      remember(dekId, key);
-      return { dekId, subject, wrapped: close(kek, `dek/${dekId}`, key), kek: kekId };
+      keys.set(dekId, createSecretKey(key));
+      return { dekId, subject, wrapped: close(wrapping, `dek/${dekId}`, key), kek: kekId };
     },
     async prepare(reader, ids) {
-      const missing = [...new Set(ids)].filter((id) => !keys.has(id));
+      const missing = [...new Set(ids)].filter((id) => keys.get(id) === undefined);
       if (missing.length === 0) return;
-      for (const stored of await loadKeys(reader, missing)) remember(stored.dekId, unwrap(stored));
+      for (const stored of await loadKeys(reader, missing)) keys.set(stored.dekId, unwrap(stored));
     },
     encrypt(dekId, place, text) {
       const key = keys.get(dekId);
@@ -79,19 +83,57 @@ export function createVault(kek: Uint8Array): Vault {
   };
 }
 
+/**
+ * Keys in memory, the least recently used forgotten first. A key that was just prepared or made is among
+ * the newest, so it is still there when the same call encrypts with it.
+ */
+function createKeyCache() {
+  const keys = new Map<string, KeyObject | null>();
+  return {
+    /** @returns undefined where it is not at hand, null where it was destroyed. */
+    get(id: string): KeyObject | null | undefined {
+      const key = keys.get(id);
+      if (key === undefined) return undefined;
+      keys.delete(id);
+      keys.set(id, key);
+      return key;
+    },
+    set(id: string, key: KeyObject | null): void {
+      if (keys.size >= CACHE_SIZE) keys.delete(keys.keys().next().value as string);
+      keys.set(id, key);
+    },
+  };
+}
+
+/** Random bytes are drawn for many values at once: one call to the system costs as much as a value. */
+const IVS_AT_ONCE = 256;
+let ivs = Buffer.alloc(0);
+let used = 0;
+
+function nextIv(): Buffer {
+  if (used >= ivs.length) {
+    ivs = randomBytes(IV_BYTES * IVS_AT_ONCE);
+    used = 0;
+  }
+  return ivs.subarray(used, (used += IV_BYTES));
+}
+
 /** iv ‖ tag ‖ ciphertext. */
-function close(key: Uint8Array, place: string, plain: Uint8Array): Buffer {
-  const iv = randomBytes(IV_BYTES);
+function close(key: KeyObject, place: string, plain: Uint8Array): Buffer {
+  const iv = nextIv();
   const cipher = createCipheriv('aes-256-gcm', key, iv);
   cipher.setAAD(Buffer.from(place, 'utf8'));
-  const body = Buffer.concat([cipher.update(plain), cipher.final()]);
+  const body = cipher.update(plain);
+  cipher.final(); // a stream cipher: nothing is left over
   return Buffer.concat([iv, cipher.getAuthTag(), body]);
 }
 
-function open(key: Uint8Array, place: string, sealed: Uint8Array): Buffer {
+function open(key: KeyObject, place: string, sealed: Uint8Array): Buffer {
   const iv = sealed.subarray(0, IV_BYTES);
   const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES });
   decipher.setAAD(Buffer.from(place, 'utf8'));
   decipher.setAuthTag(sealed.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
-  return Buffer.concat([decipher.update(sealed.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]);
+  const plain = decipher.update(sealed.subarray(IV_BYTES + TAG_BYTES));
+  decipher.final(); // throws where anything was changed
+  return plain;
 }

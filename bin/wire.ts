@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fromMillis } from '../domain/instant.ts';
 import type { Deps } from '../application/deps.ts';
+import { isStoreUnavailable } from '../application/store-fault.ts';
 import { createVault } from '../application/vault.ts';
 import { openDatabase } from '../prisma/database.ts';
 import { readInstallation } from '../prisma/installation-store.ts';
@@ -19,7 +21,9 @@ export async function openDeps(config: Config, connections: number): Promise<Dep
   if (config.databaseUrl === null) throw new SetupError('DATABASE_URL is not set.');
   const db = openDatabase(config.databaseUrl, connections);
   try {
-    const [origin, installation] = await Promise.all([logOrigin(db), readInstallation(db)]);
+    const [origin, installation] = await patiently(() =>
+      Promise.all([logOrigin(db), readInstallation(db)]),
+    );
     if (origin === null || installation === null)
       throw new SetupError(
         'The database has not been prepared: run `npm start` or bin/prepare.ts.',
@@ -38,6 +42,22 @@ export async function openDeps(config: Config, connections: number): Promise<Dep
   } catch (error) {
     await db.close();
     throw error;
+  }
+}
+
+/** How long a program waits for a database that is just starting. */
+const PATIENCE_MS = 30_000;
+
+/** Repeats while the database is out of reach: a restart of it must not end those who start beside it. */
+async function patiently<T>(read: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await read();
+    } catch (error) {
+      if (!isStoreUnavailable(error) || performance.now() > deadline) throw error;
+      await sleep(500);
+    }
   }
 }
 

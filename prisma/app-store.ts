@@ -81,7 +81,7 @@ export function revokeAppKey(id: string, at: Instant): Fragment {
 /** Locks the app, so that two rotations at once cannot leave three live keys. */
 export async function lockApp(tx: Tx, id: string): Promise<AppRow | null> {
   const rows = await tx.query<RawApp>({
-    text: `SELECT ${APP} FROM app a WHERE a.id = $1 FOR UPDATE`,
+    text: `SELECT ${APP} FROM app a WHERE a.id = $1 FOR NO KEY UPDATE`,
     values: [id],
   });
   return rows[0] === undefined ? null : toApp(rows[0]);

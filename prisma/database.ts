@@ -1,7 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaClient } from './generated/client.ts';
-import { createTransaction, type Transaction } from './transaction.ts';
+import { createTransaction, prepared, type Transaction } from './transaction.ts';
 
 /** The one door to PostgreSQL: a pool, the typed client over the same pool, and transactions. */
 export interface Database {
@@ -68,7 +68,7 @@ export function openDatabase(url: string, max = 10): Database {
   return {
     prisma,
     async query<R extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []) {
-      const { rows } = await pool.query<R>(text, [...values]);
+      const { rows } = await pool.query<R>(prepared(text, values));
       return rows;
     },
     transaction: createTransaction(pool),

@@ -185,7 +185,7 @@ export async function lockPerson(
   id: string,
 ): Promise<{ streamId: string; dekId: string } | null> {
   const rows = await tx.query<{ stream_id: string; dek_id: string }>({
-    text: 'SELECT stream_id, dek_id FROM person WHERE id = $1 FOR UPDATE',
+    text: 'SELECT stream_id, dek_id FROM person WHERE id = $1 FOR NO KEY UPDATE',
     values: [id],
   });
   const row = rows[0];

@@ -40,28 +40,40 @@ const hex = (text: string): Buffer => Buffer.from(text, 'hex');
 /** Records with their places in the queue of the log; empty input is not allowed. */
 export function insertRecords(records: readonly SealedRecord[]): Fragment[] {
   const stream = records[0]?.stream;
-  const seqs = records.map((record) => record.seq);
-  const leaves = records.map((record) => hex(record.leafHash));
   return [
     {
       text: `INSERT INTO ledger_record (log_id, stream_id, seq, cmd, input_hash, leaf_hash, prev_hash, bytes)
-        SELECT ${LOG_ID}, $1::uuid, * FROM unnest($2::int[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[])`,
+        VALUES ${rowsOf(records.length, ['int', 'bytea', 'bytea', 'bytea', 'bytea', 'bytea'])}`,
       values: [
         stream,
-        seqs,
-        records.map((record) => hex(record.cmd)),
-        records.map((record) => hex(record.inputHash)),
-        leaves,
-        records.map((record) => (record.prev === null ? null : hex(record.prev))),
-        records.map((record) => record.bytes),
+        ...records.flatMap((record) => [
+          record.seq,
+          hex(record.cmd),
+          hex(record.inputHash),
+          hex(record.leafHash),
+          record.prev === null ? null : hex(record.prev),
+          record.bytes,
+        ]),
       ],
     },
     {
       text: `INSERT INTO log_queue (log_id, stream_id, seq, leaf_hash)
-        SELECT ${LOG_ID}, $1::uuid, * FROM unnest($2::int[], $3::bytea[])`,
-      values: [stream, seqs, leaves],
+        VALUES ${rowsOf(records.length, ['int', 'bytea'])}`,
+      values: [stream, ...records.flatMap((record) => [record.seq, hex(record.leafHash)])],
     },
   ];
+}
+
+/**
+ * `(log, $1, $2, $3), (log, $1, $4, $5)`: rows of one stream as parameters of their own, which travel in
+ * binary; an array of `bytea` would be written and read as text.
+ */
+function rowsOf(count: number, casts: readonly string[]): string {
+  const row = (index: number): string => {
+    const places = casts.map((cast, at) => `$${index * casts.length + at + 2}::${cast}`);
+    return `(${LOG_ID}, $1::uuid, ${places.join(', ')})`;
+  };
+  return Array.from({ length: count }, (_, index) => row(index)).join(', ');
 }
 
 export function insertOpenings(openings: readonly StoredOpening[]): Fragment {

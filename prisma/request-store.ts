@@ -129,7 +129,7 @@ export function updateRequest(change: RequestChange): Fragment {
 /** Locks the head row until the transaction ends. @returns null when there is no such request. */
 export async function lockRequest(tx: Tx, id: string): Promise<RequestRow | null> {
   const rows = await tx.query<RawRow>({
-    text: `SELECT ${COLUMNS} FROM request WHERE id = $1 FOR UPDATE`,
+    text: `SELECT ${COLUMNS} FROM request WHERE id = $1 FOR NO KEY UPDATE`,
     values: [id],
   });
   return rows[0] === undefined ? null : toRow(rows[0]);

@@ -76,8 +76,9 @@ class OpenTransaction implements Tx {
       return;
     }
     await this.#begun;
-    if (statement !== null) await this.#client.query(statement);
-    const { command } = await this.#client.query('COMMIT');
+    // Sent together: where the writes fail, COMMIT rolls back and says so.
+    const written = statement === null ? null : this.#client.query(statement);
+    const [{ command }] = await Promise.all([this.#client.query('COMMIT'), written]);
     // COMMIT of a failed transaction answers ROLLBACK without an error.
     if (command !== 'COMMIT') throw new Error('the transaction was rolled back by the database');
   }
@@ -102,7 +103,7 @@ class OpenTransaction implements Tx {
 const NAMES = new Map<string, string>();
 
 /** Statements are prepared once per connection; their number is bounded by the code that writes them. */
-function prepared(text: string, values: readonly unknown[]): pg.QueryConfig {
+export function prepared(text: string, values: readonly unknown[]): pg.QueryConfig {
   let name = NAMES.get(text);
   if (name === undefined) {
     name = `cs${NAMES.size}`;

@@ -21,6 +21,7 @@ type Json = Readonly<Record<string, unknown>>;
 interface Operation {
   readonly operationId: string;
   readonly summary: string;
+  readonly tags: readonly string[];
   readonly security?: readonly Json[];
   readonly parameters?: readonly { name: string; in: string; required?: boolean; schema: Json }[];
   readonly requestBody?: { required: boolean; content: Record<string, { schema: Json }> };
@@ -99,7 +100,8 @@ describe('the document', () => {
   test('names each operation once, and in words', () => {
     const ids = operations().map(([, { operationId }]) => operationId);
     expect(new Set(ids).size).toBe(ids.length);
-    for (const [name, { operationId, summary }] of operations()) {
+    for (const [name, { operationId, summary, tags }] of operations()) {
+      expect(tags, name).toEqual([/\/v1\/([a-z]+)/.exec(name)?.[1] ?? 'installation']);
       expect(operationId, name).toMatch(/^[a-z][A-Za-z0-9]+$/);
       expect(summary, name).toMatch(/\w/);
     }

@@ -40,6 +40,11 @@ async function keyOf(id: string, scopes: Scope[], lifetime?: string): Promise<st
   return (await issueKey(stack.deps, BY_ENGINE, { appId: id, expiresAt, remember })).key;
 }
 
+const ROUTES = Object.entries(PERMISSIONS) as [string, Access][];
+const GUARDED = ROUTES.filter(
+  (entry): entry is [string, Permission] => typeof entry[1] === 'object',
+);
+
 // ---- the matrix and the router -------------------------------------------------------------------
 
 interface Layer {
@@ -77,12 +82,36 @@ test('a route without an entry is noticed', () => {
   expect(differences(app).unlisted).toEqual(['POST /v1/requests/:id/blessing']);
 });
 
-// ---- who is turned away --------------------------------------------------------------------------
+test('what the contract fixes is not a matter of the matrix', () => {
+  const open = ROUTES.filter(([, access]) => access === 'open').map(([name]) => name);
+  expect(open).toEqual([
+    'GET /healthz',
+    'GET /readyz',
+    'GET /openapi.json',
+    'GET /docs',
+    'GET /docs/:file',
+  ]);
+  // An app submits, reads, withdraws; it never sees a view, decides, overrides or changes a rule or a person.
+  const byApps = GUARDED.filter(([, { app }]) => app !== false).map(([name]) => name);
+  expect(byApps).toEqual([
+    'POST /v1/requests',
+    'GET /v1/requests',
+    'GET /v1/requests/:id',
+    'GET /v1/requests/:id/chain',
+    'GET /v1/requests/:id/commands/:commandId',
+    'POST /v1/requests/:id/withdrawal',
+    'GET /v1/policies',
+    'GET /v1/policies/:id/versions/:version',
+  ]);
+  // Whoever changes the installation holds the role for it.
+  for (const [name, { person }] of GUARDED)
+    if (!name.startsWith('GET ') && !name.includes('/v1/requests'))
+      expect(person, name).toEqual([
+        name.includes('/v1/policies') ? 'policy-admin' : 'directory-admin',
+      ]);
+});
 
-const ROUTES = Object.entries(PERMISSIONS) as [string, Access][];
-const GUARDED = ROUTES.filter(
-  (entry): entry is [string, Permission] => typeof entry[1] === 'object',
-);
+// ---- who is turned away --------------------------------------------------------------------------
 
 /** The address of a route with things that exist, so that only the permission can be in the way. */
 function addressOf(name: string, request = requestId): { method: string; path: string } {
@@ -231,7 +260,7 @@ describe('without a credential', () => {
     expect(reply.text).toMatch(/^http_request_duration_seconds_count\{.*\} \d+$/m);
     const routes = openRoutes({ ...stack.deps, document: () => ({}) });
     const metrics = routes.find(({ name }) => name === 'GET /metrics');
-    const request = { socket: { remoteAddress: '192.0.2.7' } } as never;
+    const request = { socket: { remoteAddress: '192.0.2.7' }, headers: {} } as never;
     await expect(async () => metrics?.handle(request, {} as never)).rejects.toMatchObject({
       code: 'NOT_FOUND',
     });
@@ -254,14 +283,23 @@ describe('this machine', () => {
     ['', false],
     [undefined, false],
   ])('%s → %s', (remoteAddress, expected) => {
-    expect(isFromLoopback({ socket: { remoteAddress } })).toBe(expected);
+    expect(isFromLoopback({ socket: { remoteAddress }, headers: {} })).toBe(expected);
   });
+
+  test.each(['x-forwarded-for', 'forwarded', 'x-real-ip', 'via'])(
+    'a call that a proxy on this machine passed on (%s) is not from here',
+    (name) => {
+      const socket = { remoteAddress: '127.0.0.1' };
+      expect(isFromLoopback({ socket, headers: { [name]: '192.0.2.7' } })).toBe(false);
+    },
+  );
 
   test('a sample token is good here only; an app key everywhere', async () => {
     const from = (who: string, remoteAddress: string) =>
       authenticate(
         {
           socket: { remoteAddress },
+          headers: {},
           get: () => `Bearer ${stack.bearer(who)}`,
         } as never,
         stack.deps.authenticator,

@@ -26,7 +26,7 @@ const MAX_PROBLEMS = 50;
  * `9007199254740993` and `1e400` do not.
  *
  * @param text the body as it came; time and memory are linear in its length.
- * @source RFC 8785 section 3.1 (I-JSON); docs/adr/0007-numbers.md
+ * @source RFC 8785 section 3.1 (I-JSON); docs/adr/0007-parsing.md
  */
 export function parseStrictJson(text: string): StrictJson {
   let value: unknown;

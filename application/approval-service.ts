@@ -77,7 +77,8 @@ export async function act(deps: ActDeps, caller: Caller, asked: Act): Promise<Re
   if (claimed.kind === 'answered') return claimed.answer;
   const { commandId } = claimed;
   try {
-    await decide(deps, row, commandId);
+    // Delivering a decided command again is the same act: the step returns what it recorded.
+    await deliverCommand(deps, row, { id: commandId, kind: asked.payload.kind });
     const answer = await answerOf(deps, caller.principal, commandId);
     if (asked.key !== null) await keep(deps, { key: asked.key, row, answer });
     return { ...answer, replayed: false };
@@ -181,17 +182,8 @@ async function commandRow(
 }
 
 /**
- * Takes the command into the step: through the gate while there is one, else straight. A view changes
+ * Takes a command into the step: through the gate while there is one, else straight. A view changes
  * nothing that a workflow waits for, so it never goes through Temporal.
- */
-async function decide(deps: ActDeps, row: RequestRow, commandId: string): Promise<void> {
-  const command = await findCommand(deps.db, commandId);
-  if (command === null || command.answer !== null) return;
-  await deliverCommand(deps, row, command);
-}
-
-/**
- * The same for the dispatcher.
  *
  * @returns `waiting` where the engine is out of reach or slow: the command waits as a row.
  */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
-import { ApplicationError } from '../application/error.ts';
+import { ApplicationError, storeUnavailable } from '../application/error.ts';
 import type { Metrics } from './metrics.ts';
 import type { OpenRoute, Route } from './route.ts';
 import { methodAndPath } from './route.ts';
@@ -29,8 +29,9 @@ export function createApp(options: AppOptions): Express {
   });
   app.use(options.metrics.observe);
   refuseHead(app, options.routes);
-  for (const route of options.openRoutes) mountOpen(app, route);
+  // Those with a credential first: an open route with a wildcard stands for the rest.
   for (const route of options.routes) mount(app, route, options);
+  for (const route of options.openRoutes) mountOpen(app, route);
   refuseOtherMethods(app, [...options.openRoutes, ...options.routes]);
   app.use((request, _response, next) =>
     next(new ApplicationError('NOT_FOUND', `There is nothing at ${request.path}.`)),
@@ -103,12 +104,7 @@ function knownError(
   isUnavailable: ServeDeps['isUnavailable'],
 ): ApplicationError | TransportError {
   if (error instanceof ApplicationError || error instanceof TransportError) return error;
-  if (isUnavailable(error))
-    return new ApplicationError(
-      'STORE_UNAVAILABLE',
-      'The database is out of reach; repeat the call with the same Idempotency-Key.',
-      { retryAfter: 2, cause: error },
-    );
+  if (isUnavailable(error)) return storeUnavailable(error);
   return fromExpress(error) ?? new TransportError('INTERNAL', 'Something went wrong on our side.');
 }
 

@@ -1,3 +1,8 @@
+/** One entity tag, or a list of them; what is between quotes may hold a comma. @source RFC 9110 8.8.3 */
+const LIST =
+  /^[ \t]*(?:(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*")?(?:[ \t]*,[ \t]*(?:(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*")?)*[ \t]*$/;
+const TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g;
+
 /**
  * @param header If-None-Match as it came; null where none was sent.
  * @returns whether it names the tag. Weak comparison: what is asked is whether a copy still serves.
@@ -9,4 +14,15 @@ export function noneMatchNames(header: string | null, etag: string): boolean {
     const tag = one.trim();
     return tag === '*' || tag.replace(/^W\//, '') === etag;
   });
+}
+
+/**
+ * @param header If-Match as it came.
+ * @returns `any` for `*`, else the tags that can match: strong ones. None where it is no list of tags.
+ * @source RFC 9110 section 13.1.1
+ */
+export function matchTags(header: string): 'any' | readonly string[] {
+  if (header.trim() === '*') return 'any';
+  if (!LIST.test(header)) return [];
+  return [...header.matchAll(TAG)].map(([tag]) => tag).filter((tag) => !tag.startsWith('W/'));
 }

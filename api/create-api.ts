@@ -3,20 +3,22 @@ import type { ActDeps } from '../application/approval-service.ts';
 import { recordTurnedAway } from '../application/access-log.ts';
 import type { ChangeWaiter } from '../application/change-waiter.ts';
 import type { Authenticator } from '../application/identity.ts';
+import type { StreamHeadDeps } from '../application/log-queries.ts';
 import type { SubmitDeps } from '../application/submit-request.ts';
 import { isStoreUnavailable } from '../application/store-fault.ts';
 import { createApp } from './app.ts';
 import type { Readiness } from './health.ts';
 import type { Metrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
-import type { Route } from './route.ts';
+import type { OpenRoute, Route } from './route.ts';
 import { appKeyRoutes, appRoutes } from './routes/apps.ts';
+import { guardedLogRoutes, openLogRoutes } from './routes/log.ts';
 import { openRoutes } from './routes/open.ts';
 import { peopleRoutes } from './routes/people.ts';
 import { policyRoutes } from './routes/policies.ts';
 import { requestRoutes } from './routes/requests.ts';
 
-export interface ApiDeps extends ActDeps, SubmitDeps {
+export interface ApiDeps extends ActDeps, SubmitDeps, StreamHeadDeps {
   readonly authenticator: Authenticator;
   readonly waiter: ChangeWaiter;
   readonly readiness: Readiness;
@@ -31,6 +33,7 @@ export function guardedRoutes(deps: ApiDeps): Route[] {
     ...peopleRoutes(deps),
     ...appRoutes(deps),
     ...appKeyRoutes(deps),
+    ...guardedLogRoutes(deps),
   ];
 }
 
@@ -38,16 +41,19 @@ export function guardedRoutes(deps: ApiDeps): Route[] {
 export function createApi(deps: ApiDeps): Express {
   const routes = guardedRoutes(deps);
   let document: unknown = null;
-  const open = openRoutes({
-    ...deps,
-    document: () =>
-      (document ??= openApiDocument({
-        routes,
-        openRoutes: open,
-        version: deps.software,
-        publicUrl: deps.publicUrl,
-      })),
-  });
+  const open: readonly OpenRoute[] = [
+    ...openLogRoutes(deps),
+    ...openRoutes({
+      ...deps,
+      document: () =>
+        (document ??= openApiDocument({
+          routes,
+          openRoutes: open,
+          version: deps.software,
+          publicUrl: deps.publicUrl,
+        })),
+    }),
+  ];
   return createApp({
     routes,
     openRoutes: open,

@@ -1,3 +1,5 @@
+import { LogProblem } from '../application/log-health.ts';
+
 /** One thing that must work for the product to work. `check` throws what is wrong. */
 export interface Dependency {
   readonly name: string;
@@ -40,6 +42,14 @@ export async function watchReadiness(dependencies: readonly Dependency[]): Promi
   };
 }
 
+/** Words of ours are shown; those of drivers may hold addresses and stay inside. */
+function wordsFor(error: unknown): string {
+  if (error instanceof LogProblem) return error.message;
+  return error instanceof Error && /time/.test(error.message)
+    ? 'no answer in time'
+    : 'out of reach';
+}
+
 async function stateOf({ name, check }: Dependency): Promise<DependencyState> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -49,9 +59,7 @@ async function stateOf({ name, check }: Dependency): Promise<DependencyState> {
     await Promise.race([check(), late]);
     return { name, ok: true, problem: null };
   } catch (error) {
-    const problem =
-      error instanceof Error && /time/.test(error.message) ? 'no answer in time' : 'out of reach';
-    return { name, ok: false, problem: `${name}: ${problem}` };
+    return { name, ok: false, problem: `${name}: ${wordsFor(error)}` };
   } finally {
     clearTimeout(timer);
   }

@@ -20,20 +20,23 @@ interface Read {
 
 /**
  * Without `wait`: what is. With it and If-None-Match: 200 as soon as the answer would be another one,
- * 304 at the end. With it alone: the first change after arrival (product contract 3.2).
+ * 304 at the end. With it alone: the first change after arrival (product contract 3.2). Who is eligible
+ * belongs to the answer, so a change of the directory counts as much as one of the request.
  */
 export async function readOrWait(deps: LongPollDeps, call: Call, id: string): Promise<RouteAnswer> {
-  const known = call.header('if-none-match');
   const deadline = performance.now() + waitMs(call.query['wait'] as string | undefined);
+  const waits = performance.now() < deadline;
+  let directory = waits ? await deps.waiter.directory() : null;
   let read = await readOnce(deps, call, id);
+  const known = call.header('if-none-match') ?? (waits ? read.etag : null);
   for (;;) {
     const differs = known !== null && !noneMatchNames(known, read.etag);
     if (differs || read.shape.resolution !== null) return answerOf(read);
     const left = deadline - performance.now();
-    const changed = await deps.waiter.changed(read.shape, left, call.gone);
-    if (!changed) return answerOf(read);
+    const now = { ...read.shape, directory: read.shape.stage === null ? null : directory };
+    if (!(await deps.waiter.changed(now, left, call.gone))) return answerOf(read);
+    directory = await deps.waiter.directory();
     read = await readOnce(deps, call, id);
-    if (known === null) return answerOf(read);
   }
 }
 

@@ -18,7 +18,7 @@ export function openApiDocument(options: {
   const paths: Record<string, Record<string, Operation>> = {};
   const add = (name: Route['name'], operation: Operation): void => {
     const { method, path } = methodAndPath(name);
-    const at = path.replace(/:(\w+)/g, '{$1}');
+    const at = path.replace(/[:*](\w+)/g, '{$1}');
     paths[at] = { ...paths[at], [method]: operation };
   };
   for (const route of options.routes) add(route.name, operationOf(route));
@@ -81,11 +81,13 @@ function requestBody({ body, textTypes = [] }: Route) {
   return { requestBody: { required, content } };
 }
 
-function responseOf({ description, schema, headers = [] }: AnswerDocument, isPost: boolean) {
+function responseOf(answer: AnswerDocument, isPost: boolean) {
+  const { description, schema, mediaType, headers = [] } = answer;
   const names = [...headers, ...(isPost ? (['Idempotent-Replayed'] as const) : [])];
   return {
     description,
     ...(schema === undefined ? {} : { content: { 'application/json': { schema } } }),
+    ...(mediaType === undefined ? {} : { content: { [mediaType]: { schema: z.string() } } }),
     ...(names.length === 0
       ? {}
       : { headers: Object.fromEntries(names.map((name) => [name, RESPONSE_HEADERS[name]])) }),
@@ -127,12 +129,16 @@ function openOperationOf(route: OpenRoute): Operation {
     tags: [tagOf(route.name)],
     summary: route.summary,
     security: [],
-    requestParams: pathParams(route.name),
+    requestParams: {
+      ...pathParams(route.name),
+      ...(route.query === undefined ? {} : { query: route.query as z.ZodObject }),
+    },
     responses: {
       200: { description: 'the answer', content },
       ...(route.name === 'GET /readyz'
         ? { 503: { description: 'something is out of reach', content } }
         : {}),
+      ...(route.name.includes(' /v1/') ? { '4XX': PROBLEM, '5XX': PROBLEM } : {}),
     },
   } as Operation;
 }
@@ -157,7 +163,7 @@ function operationId(name: string): string {
 }
 
 function pathParams(name: string): { path?: z.ZodObject } {
-  const names = [...name.matchAll(/:(\w+)/g)].map(([, param]) => [param as string, z.string()]);
+  const names = [...name.matchAll(/[:*](\w+)/g)].map(([, param]) => [param as string, z.string()]);
   return names.length === 0 ? {} : { path: z.object(Object.fromEntries(names)) };
 }
 

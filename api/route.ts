@@ -7,6 +7,8 @@ import { PERMISSIONS, type Permission, type RouteName } from './permissions.ts';
 /** An answer for the wire; `replayed` where an earlier call had made it. */
 export interface RouteAnswer extends Answer {
   readonly replayed?: boolean;
+  /** Sent as it is, instead of `body` as JSON. */
+  readonly raw?: { readonly mediaType: string; readonly bytes: Uint8Array | string };
 }
 
 /** What a handler is given: everything parsed, nothing raw. */
@@ -28,6 +30,8 @@ export interface Call {
 export interface AnswerDocument {
   readonly description: string;
   readonly schema?: ZodType;
+  /** Of an answer that is not JSON. */
+  readonly mediaType?: string;
   readonly headers?: readonly ('ETag' | 'Link' | 'Location')[];
 }
 
@@ -54,6 +58,8 @@ export interface Route {
 export interface OpenRoute {
   readonly name: RouteName;
   readonly summary: string;
+  /** For the document; the handler checks with it itself. */
+  readonly query?: ZodType;
   readonly contentType: string;
   readonly handle: (request: Request, response: Response) => Promise<void> | void;
 }

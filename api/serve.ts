@@ -85,6 +85,13 @@ function goneSignal(response: Response): AbortSignal {
   return controller.signal;
 }
 
+/** Without Express's own idea of a charset. */
+export function sendRaw(response: Response, raw: NonNullable<RouteAnswer['raw']>): void {
+  response.setHeader('Content-Type', raw.mediaType);
+  const { bytes } = raw;
+  response.send(Buffer.from(bytes as Uint8Array));
+}
+
 function send(request: Request, response: Response, answer: RouteAnswer): void {
   response.set(answer.headers);
   if (answer.replayed === true) response.set('Idempotent-Replayed', 'true');
@@ -94,5 +101,6 @@ function send(request: Request, response: Response, answer: RouteAnswer): void {
     isRead && etag !== undefined && noneMatchNames(request.get('if-none-match') ?? null, etag);
   response.status(isKnown ? 304 : answer.status);
   if (isKnown || answer.status === 204) response.end();
+  else if (answer.raw !== undefined) sendRaw(response, answer.raw);
   else response.type('application/json').send(JSON.stringify(answer.body));
 }

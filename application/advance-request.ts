@@ -28,10 +28,17 @@ import { ApplicationError, notFound } from './error.ts';
 import { commandPlace, reasonPlace } from './places.ts';
 import { subjectOf } from './principal.ts';
 import { BY_ENGINE, sealRequestEvents, type Sealed, type SealedBy } from './sealing.ts';
+import { isStoreUnavailable } from './store-fault.ts';
+
+/** Older commands that one call decides before its own, at most. Who waits behind more takes its turn. */
+const MOST_BEFORE = 200;
 
 /**
  * The one transactional step: every change of a request is one call of this function, whoever calls it
  * and however often. What it seals and what is in force become true in one commit.
+ *
+ * Commands of one request are decided in the order in which they were written (time, then id), whoever
+ * is delivered first: each that is still waiting before this one gets a step of its own.
  *
  * @returns the newest place in the request's life; the answer to a command is stored with the command.
  * @throws ApplicationError NOT_FOUND when the request or the command does not exist: never retry.
@@ -39,12 +46,37 @@ import { BY_ENGINE, sealRequestEvents, type Sealed, type SealedBy } from './seal
  * @source house rule 3.0, docs/adr/0002-transactional-step.md
  */
 export async function advanceRequest(deps: Deps, ref: StepRef): Promise<StepResult> {
+  const stuck: string[] = [];
+  for (let before = 0; ; before += 1) {
+    const turn: Turn = { stuck, mayGoFirst: before < MOST_BEFORE, goingFirst: null };
+    try {
+      const result = await step(deps, ref, turn);
+      if (turn.goingFirst === null) return result;
+    } catch (error) {
+      // An older command that cannot be decided must not hold up this one; whoever brings it is told.
+      if (turn.goingFirst === null || isStoreUnavailable(error)) throw error;
+      deps.onFault?.(`the older command ${turn.goingFirst} could not be decided`, error);
+      stuck.push(turn.goingFirst);
+    }
+  }
+}
+
+/** One turn of a call: which command it is about is known once the request is locked. */
+interface Turn {
+  readonly stuck: readonly string[];
+  readonly mayGoFirst: boolean;
+  /** Id of the older command that this turn decides; null = the caller's own. */
+  goingFirst: string | null;
+}
+
+async function step(deps: Deps, ref: StepRef, turn: Turn): Promise<StepResult> {
   return deps.db.transaction(async (tx) => {
     const row = await lockRequest(tx, ref.requestId);
     if (row === null) throw notFound();
     const now = later(deps.now(), row.updatedAt);
-    const asked = ref.kind === 'tick' ? null : await readCommand(deps, tx, { row, ref, now });
-    if (asked?.answered === true) return resultOf(row, now); // the same act came before
+    const command = ref.kind === 'tick' ? null : await nextCommand(tx, ref, turn);
+    if (command !== null && command.answer !== null) return resultOf(row, now); // the same act came before
+    const asked = command === null ? null : await readCommand(deps, tx, { row, command, now });
     const applied = applyCommand(row.state, asked?.command ?? null, {
       actor: asked?.actor ?? null,
       now,
@@ -55,8 +87,21 @@ export async function advanceRequest(deps: Deps, ref: StepRef): Promise<StepResu
   });
 }
 
+/** The command that is asked for, or the oldest that waits before it. */
+async function nextCommand(
+  tx: Tx,
+  ref: Extract<StepRef, { kind: 'command' }>,
+  turn: Turn,
+): Promise<CommandRow> {
+  const found = await loadCommand(tx, ref.commandId, turn.stuck);
+  if (found === null || found.asked.requestId !== ref.requestId)
+    throw new ApplicationError('NOT_FOUND', 'this request has no such command');
+  if (found.before === null || !turn.mayGoFirst) return found.asked;
+  turn.goingFirst = found.before.id;
+  return found.before;
+}
+
 interface Asked {
-  readonly answered: boolean;
   readonly row: CommandRow;
   readonly payload: CommandPayload;
   readonly command: ReturnType<typeof toCommand>;
@@ -76,11 +121,8 @@ interface Around {
 async function readCommand(
   deps: Deps,
   tx: Tx,
-  { row, ref, now }: { row: RequestRow; ref: Extract<StepRef, { kind: 'command' }>; now: Instant },
+  { row, command, now }: { row: RequestRow; command: CommandRow; now: Instant },
 ): Promise<Asked> {
-  const command = await loadCommand(tx, ref.commandId);
-  if (command === null || command.requestId !== row.id)
-    throw new ApplicationError('NOT_FOUND', 'this request has no such command');
   const byPerson = command.actorType === 'person';
   const [people, viewed, references] = await Promise.all([
     byPerson ? factsOfPeople(tx, [command.actorId], now) : [],
@@ -101,9 +143,7 @@ async function readCommand(
     assurance: command.authLevel,
     viewed,
   };
-  const answered = command.answer !== null;
   return {
-    answered,
     row: command,
     payload,
     command: toCommand(payload),

@@ -17,7 +17,7 @@ import { findRequest, type RequestRow } from '../prisma/request-store.ts';
 import { advanceRequest, resultOf } from './advance-request.ts';
 import type { CommandPayload } from './command-payload.ts';
 import type { Deps } from './deps.ts';
-import { ApplicationError, notFound } from './error.ts';
+import { ApplicationError, notFound, storeUnavailable } from './error.ts';
 import {
   assertNotRunning,
   closedAnswer,
@@ -31,7 +31,8 @@ import {
 import { commandPlace } from './places.ts';
 import type { Caller, Principal } from './principal.ts';
 import { REFUSAL_TEXT } from './refusal-text.ts';
-import { readShape, resolutionShape, type RequestShape } from './request-shape.ts';
+import { resolutionShape, shapesOf, type RequestShape } from './request-shape.ts';
+import { isStoreUnavailable } from './store-fault.ts';
 import { EngineUnavailable, type WorkflowGateway } from './workflow-gateway.ts';
 
 export interface ActDeps extends Deps {
@@ -78,12 +79,33 @@ export async function act(deps: ActDeps, caller: Caller, asked: Act): Promise<Re
   const { commandId } = claimed;
   try {
     // Delivering a decided command again is the same act: the step returns what it recorded.
-    await deliverCommand(deps, row, { id: commandId, kind: asked.payload.kind });
-    const answer = await answerOf(deps, caller.principal, commandId);
+    const state = await deliverCommand(deps, row, { id: commandId, kind: asked.payload.kind });
+    const reading = answerOf(deps, caller.principal, commandId);
+    const answer = state === 'waiting' ? await soon(reading) : await reading;
     if (asked.key !== null) await keep(deps, { key: asked.key, row, answer });
-    return { ...answer, replayed: false };
-  } finally {
     if (asked.key !== null) await releaseQuietly(deps, asked.key);
+    return { ...answer, replayed: false };
+  } catch (error) {
+    const released = asked.key === null ? null : releaseQuietly(deps, asked.key);
+    // Where the database is what failed, giving back would take as long again.
+    if (!isStoreUnavailable(error)) await released;
+    throw error;
+  }
+}
+
+/** Who has waited for the gate in vain may be waiting for a frozen database, and has little time left. */
+const SOON_MS = 2_000;
+
+/** @throws ApplicationError STORE_UNAVAILABLE when there is no answer soon. */
+async function soon<T>(reading: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(storeUnavailable()), SOON_MS);
+  });
+  try {
+    return await Promise.race([reading, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -219,7 +241,9 @@ async function answerOf(deps: Deps, principal: Principal, commandId: string): Pr
   if (command === null) throw notFound('command');
   const row = await findRequest(deps.db, command.requestId);
   if (row === null) throw notFound();
-  const request = maySee(row.state, readerOf(principal)) ? await readShape(deps, row) : null;
+  const [request = null] = maySee(row.state, readerOf(principal))
+    ? await shapesOf(deps, [row])
+    : [];
   if (command.answer === null) {
     const body: CommandBody = { outcome: { kind: 'recorded' }, record: null, request };
     const Location = `/v1/requests/${row.id}/commands/${command.id}`;

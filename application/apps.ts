@@ -199,6 +199,8 @@ async function sealChange(deps: Deps, tx: Tx, { row, by, now, ...what }: AppChan
       owner_c: book.of(subjectOf({ type: 'person', id: row.owner })),
       key: what.key,
       expires: what.expires,
+      scopes: what.change === 'created' ? [...row.scopes] : null,
+      kinds: what.change === 'created' ? [...row.kinds] : null,
     },
   };
   const to = { stream: row.streamId, head, now, keys, dekId: owner.dekId };

@@ -8,6 +8,7 @@ import {
   type StoredOpening,
   type StoredReference,
 } from '../prisma/ledger-store.ts';
+import { leavesOf, newestCheckpoint } from '../prisma/log-store.ts';
 import { findRequest } from '../prisma/request-store.ts';
 import type { Deps } from './deps.ts';
 import { notFound } from './error.ts';
@@ -33,15 +34,19 @@ export interface ChainBody {
 export async function getChain(deps: Deps, principal: Principal, id: string): Promise<ChainBody> {
   const row = await visibleRequest(deps, principal, id);
   const records = await recordsOf(deps.db, row.id);
+  const [places, checkpoint] = await Promise.all([
+    leavesOf(deps.db, row.id),
+    newestCheckpoint(deps.db),
+  ]);
   return {
     requestId: row.id,
     records: records.map(({ seq, leafHash, bytes }) => ({
       seq,
-      index: null,
+      index: places.get(seq) ?? null,
       leafHash,
       bytes: bytes.toString('base64'),
     })),
-    checkpoint: null,
+    checkpoint: checkpoint?.note ?? null,
   };
 }
 

@@ -2,6 +2,7 @@ import type { Command } from '../domain/command.ts';
 import { assertNever } from '../domain/assert-never.ts';
 import type { OverrideEffect } from '../domain/policy.ts';
 import type { Verdict } from '../domain/request.ts';
+import { visibleLength } from '../domain/visible-text.ts';
 import type { Erasable } from '../ledger/append.ts';
 import { jcs } from '../ledger/jcs.ts';
 import type { BlobRef } from '../ledger/record.ts';
@@ -33,7 +34,7 @@ export function toCommand(payload: CommandPayload): Command {
       return {
         kind: 'override',
         effect: payload.effect,
-        reasonLength: lengthInCharacters(payload.reason.trim()),
+        reasonLength: visibleLength(charactersOf(payload.reason)),
       };
     case 'withdraw':
       return { kind: 'withdraw' };
@@ -43,8 +44,9 @@ export function toCommand(payload: CommandPayload): Command {
 }
 
 /** A character is what a person would count (an emoji is one), not a UTF-16 unit. */
-function lengthInCharacters(text: string): number {
-  return [...new Intl.Segmenter('en', { granularity: 'grapheme' }).segment(text)].length;
+function charactersOf(text: string): string[] {
+  const segments = new Intl.Segmenter('en', { granularity: 'grapheme' }).segment(text);
+  return [...segments].map(({ segment }) => segment);
 }
 
 /** The words of a command, to be sealed as commitments. */

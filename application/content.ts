@@ -109,9 +109,51 @@ interface VendorApproval extends Envelope {
 const COUNTED = ['logic', 'inputs', 'confidence', 'recipient', 'impact', 'riskAssessment'] as const;
 
 /** @returns how many optional parts of the context are there, or null where the kind counts none. */
-export function completenessOf(content: Content): { supplied: number; of: number } | null {
+function completenessOf(content: Content): { supplied: number; of: number } | null {
   if (content.kind !== 'ai-decision') return null;
   const { context } = content;
   const supplied = COUNTED.filter((part) => context[part] !== undefined).length;
   return { supplied, of: COUNTED.length };
+}
+
+/** What a submission says in numbers and classes: it stands in the clear in the first record. */
+export interface SubmittedFacts {
+  readonly tierAsked: 'low' | 'medium' | 'high' | null;
+  readonly dataClass: DataClass | null;
+  /** Version of the schema of the kind's context. */
+  readonly contextVersion: number;
+  readonly affected: number | null;
+  readonly impact: 'rights' | 'money' | 'access' | 'none' | null;
+  readonly reversible: boolean | null;
+  readonly confidencePermille: number | null;
+  readonly attachments: number;
+  readonly completeness: { readonly supplied: number; readonly of: number } | null;
+}
+
+export function submittedFacts(content: Content): SubmittedFacts {
+  const { confidence, impact } = content.kind === 'ai-decision' ? content.context : {};
+  return {
+    tierAsked: content.riskTier ?? null,
+    dataClass: highest(classesOf(content)),
+    contextVersion: 1,
+    affected: impact?.affected ?? null,
+    impact: impact?.effect ?? null,
+    reversible: impact?.reversible ?? null,
+    confidencePermille: confidence === undefined ? null : Math.round(confidence * 1_000),
+    attachments: content.attachments?.length ?? 0,
+    completeness: completenessOf(content),
+  };
+}
+
+const RISING: readonly DataClass[] = ['public', 'internal', 'confidential', 'personal'];
+
+function classesOf(content: Content): (DataClass | undefined)[] {
+  if (content.kind === 'vendor-approval') return [...content.context.useCase.dataClasses];
+  const { inputs = [], output } = content.context;
+  return [...inputs.map((input) => input.dataClass), output.dataClass];
+}
+
+/** @returns null where no class was supplied at all. */
+function highest(classes: readonly (DataClass | undefined)[]): DataClass | null {
+  return RISING.findLast((one) => classes.includes(one)) ?? null;
 }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fromMillis, toMillis, type Instant } from '../domain/instant.ts';
 import { claimUndelivered, findCommand } from '../prisma/command-store.ts';
 import { forgetKeys } from '../prisma/idempotency-store.ts';
@@ -13,6 +12,7 @@ import {
 } from '../prisma/request-store.ts';
 import { advanceRequest } from './advance-request.ts';
 import { deliverCommand, type ActDeps } from './approval-service.ts';
+import { startChores } from './chores.ts';
 import { EngineUnavailable } from './workflow-gateway.ts';
 
 /**
@@ -32,8 +32,10 @@ const OVERDUE_MS = 30_000;
 /** Callers may repeat a key for this long. */
 const KEY_AGE_MS = 7 * 86_400_000;
 
-/** Each runs in its own time: one that waits for Temporal does not hold up the others. */
-const CHORES: readonly Chore[] = [
+const CHORES: readonly {
+  readonly everyMs: number;
+  readonly run: (deps: ActDeps) => Promise<void>;
+}[] = [
   { everyMs: 5_000, run: noticeLostStore },
   { everyMs: 10_000, run: noticeOverdue },
   { everyMs: 250, run: startDueGates },
@@ -41,32 +43,16 @@ const CHORES: readonly Chore[] = [
   { everyMs: 3_600_000, run: forgetOldKeys },
 ];
 
-interface Chore {
-  readonly everyMs: number;
-  readonly run: (deps: ActDeps) => Promise<void>;
-}
-
 export function startDispatcher(deps: ActDeps): Dispatcher {
-  const stopping = new AbortController();
-  const running = CHORES.map((chore) => repeat(deps, chore, stopping.signal));
-  return {
-    async stop() {
-      stopping.abort();
-      await Promise.all(running);
-    },
-  };
-}
-
-/** A turn that fails is tried again in the next one. @returns after `signal`. */
-async function repeat(deps: ActDeps, chore: Chore, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      await chore.run(deps);
-    } catch (error) {
-      if (!(error instanceof EngineUnavailable)) deps.onFault?.(`${chore.run.name} failed`, error);
-    }
-    await sleep(chore.everyMs, undefined, { signal }).catch(() => undefined); // woken to stop
-  }
+  const chores = CHORES.map(({ everyMs, run }) => ({
+    name: run.name,
+    everyMs,
+    run: () => run(deps),
+  }));
+  // That Temporal is out of reach is known; its waiting rows stay where they are.
+  return startChores(chores, (message, error) => {
+    if (!(error instanceof EngineUnavailable)) deps.onFault?.(message, error);
+  });
 }
 
 const after = (now: Instant, ms: number): Instant => fromMillis(toMillis(now) + ms);

@@ -21,6 +21,14 @@ export type ApplicationErrorCode =
   | 'PRECONDITION_REQUIRED'
   /** If-Match names another version than the newest. 412. */
   | 'PRECONDITION_FAILED'
+  /** A proof for an index or size that no checkpoint covers. 400. */
+  | 'BAD_PROOF'
+  /** An address that no tile of any log has. 400. */
+  | 'BAD_TILE'
+  /** The log has not published yet what is asked for. 503; repeat after the wait. */
+  | 'NOT_PUBLISHED'
+  /** What is stored was changed, or belongs to another ENCRYPTION_KEY. 500; in the log. */
+  | 'UNREADABLE'
   /** A cursor that the list did not give, or gave for other filters or another caller. 400. */
   | 'CURSOR_INVALID'
   /** The database is out of reach: nothing was stored, repeat with the same key. 503. */
@@ -59,4 +67,13 @@ export class ApplicationError extends Error {
 /** The one sentence for "there is none, or you may not know": both read the same. */
 export function notFound(what = 'request'): ApplicationError {
   return new ApplicationError('NOT_FOUND', `There is no such ${what}, or you may not see it.`);
+}
+
+/** The same sentence wherever the database did not answer. */
+export function storeUnavailable(cause?: unknown): ApplicationError {
+  return new ApplicationError(
+    'STORE_UNAVAILABLE',
+    'The database is out of reach; repeat the call with the same Idempotency-Key.',
+    { retryAfter: 2, cause },
+  );
 }

@@ -6,6 +6,7 @@ import { stageAt } from '../domain/stage.ts';
 import type { Draft } from '../ledger/append.ts';
 import { sha256Hex } from '../ledger/hash.ts';
 import type { Actor as RecordActor } from '../ledger/record.ts';
+import type { SubmittedFacts } from './content.ts';
 import { subjectOf } from './principal.ts';
 import type { RequestSealing } from './sealing.ts';
 
@@ -97,9 +98,22 @@ function actingPerson({ sealing, ref }: Telling): string | null {
   return actor?.type === 'person' ? ref(subjectOf(actor)) : null;
 }
 
+/** A step that repeats the first event without the submission at hand. */
+const NOTHING_SUBMITTED: SubmittedFacts = {
+  tierAsked: null,
+  dataClass: null,
+  contextVersion: 1,
+  affected: null,
+  impact: null,
+  reversible: null,
+  confidencePermille: null,
+  attachments: 0,
+  completeness: null,
+};
+
 function requested(telling: Telling): Unkeyed {
   const { sealing, ref } = telling;
-  const { state } = sealing;
+  const { state, submitted = NOTHING_SUBMITTED } = sealing;
   const optional = (id: string | null): string | null => (id === null ? null : ref(personRef(id)));
   return {
     ...caller(telling, 'requester'),
@@ -108,13 +122,28 @@ function requested(telling: Telling): Unkeyed {
     erasable: sealing.texts,
     body: {
       kind: state.kind,
+      occasion: 'submitted',
       tier: state.tier,
+      tier_asked: submitted.tierAsked,
+      data_class: submitted.dataClass,
       action_digest: state.actionDigest,
       content_digest: state.contentDigest,
+      context_version: submitted.contextVersion,
+      system: null,
+      model: null,
+      vendor: null,
+      use_case: null,
+      about_stream: null,
+      about_leaf: null,
+      affected: submitted.affected,
+      impact: submitted.impact,
+      reversible: submitted.reversible,
+      confidence_permille: submitted.confidencePermille,
       on_behalf_of_c: optional(state.onBehalfOf),
       owner_c: optional(state.requester.owner),
-      attachments: sealing.counts?.attachments ?? 0,
-      completeness: sealing.counts?.completeness ?? null,
+      accountable_c: null,
+      attachments: submitted.attachments,
+      completeness: submitted.completeness,
     },
   };
 }
@@ -131,13 +160,17 @@ function policyBound(telling: Telling): Unkeyed {
     kind: 'policy_bound',
     refs: boundTo ?? [],
     body: {
+      cause: 'submitted',
       policy_id: id,
       version,
       rule: ruleIndex,
       effect: rule.effect,
       stages: rule.stages.length,
       tier: state.tier,
+      evaluated: null,
       require_view: requiresView(state),
+      min_reason: rule.override?.minReason ?? null,
+      max_data_class: rule.slack?.maxDataClass ?? null,
     },
   };
 }
@@ -146,7 +179,13 @@ function held(telling: Telling): Unkeyed {
   return {
     ...policy(telling),
     kind: 'held',
-    body: { reason: 'POLICY_ERROR', fact: telling.sealing.state.policy.id },
+    body: {
+      reason: 'POLICY_ERROR',
+      fact: telling.sealing.state.policy.id,
+      check: null,
+      about_stream: null,
+      until: null,
+    },
   };
 }
 
@@ -161,16 +200,25 @@ function stageOpened({ stage, deadline }: EventOf<'stage_opened'>, telling: Tell
     body: {
       stage,
       group: rule.groups.length === 1 ? null : index,
+      cause: 'order',
       name_digest: sha256Hex(rule.name),
       role: group.role,
       quorum: group.quorum,
       reject_quorum: group.rejectQuorum,
+      join: rule.groups.length === 1 ? null : rule.join,
       deadline,
+      calendar: null,
       assurance: rule.assurance,
       eligible: eligible.length,
-      eligible_c: eligible.length > 64 ? [] : eligible.map((id) => ref(personRef(id))),
+      eligible_c: listed(eligible, ref),
+      excluded: null,
     },
   }));
+}
+
+/** People in a record; too many for it are named in a blob, and nobody here. */
+function listed(people: readonly string[], ref: RefOf): string[] {
+  return people.length > 64 ? [] : people.map((id) => ref(personRef(id)));
 }
 
 function viewed({ person }: EventOf<'viewed'>, telling: Telling): Unkeyed {
@@ -184,16 +232,28 @@ function viewed({ person }: EventOf<'viewed'>, telling: Telling): Unkeyed {
       content_digest: sealing.state.contentDigest,
       view_digest: sealing.refs.find((one) => one.name === 'view')?.sha256 ?? null,
       stage: sealing.state.stage?.index ?? null,
+      group: null,
+      masked: false,
+      precedents: null,
+      checks: null,
     },
   };
 }
 
 function reminded({ stage, ordinal }: EventOf<'reminded'>, telling: Telling): Unkeyed {
-  const recipients = telling.sealing.eligible.get(stage)?.length ?? 0;
+  const recipients = telling.sealing.eligible.get(stage) ?? [];
   return {
     ...engine(telling),
     kind: 'reminded',
-    body: { stage, group: null, ordinal: ordinal + 1, recipients },
+    body: {
+      about: 'stage',
+      stage,
+      group: null,
+      ordinal: ordinal + 1,
+      recipients: recipients.length,
+      recipients_c: listed(recipients, telling.ref),
+      due: telling.sealing.state.stage?.deadline ?? null,
+    },
   };
 }
 
@@ -210,7 +270,12 @@ function escalated({ stage, index }: EventOf<'escalated'>, telling: Telling): Un
       group: null,
       to_role: escalation.to,
       mode: escalation.mode,
+      cause: 'time',
       after_seconds: Math.floor(after / 1_000),
+      level: index + 1,
+      eligible: null,
+      eligible_c: [],
+      person_c: null,
     },
   };
 }
@@ -233,9 +298,24 @@ function decided({ decision, tally, viewed }: EventOf<'decided'>, telling: Telli
       content_digest: sealing.state.contentDigest,
       viewed,
       person_c: ref(personRef(decision.person)),
+      role: null,
       delegated_by_c: delegatedBy === null ? null : ref(personRef(delegatedBy)),
+      delegation: null,
+      conditions: entriesOf(sealing, 'conditions'),
+      acknowledgements: entriesOf(sealing, 'acknowledgements'),
+      acknowledged: [],
+      precedents: 0,
+      until: null,
+      intent_digest: null,
+      expected_head: null,
     },
   };
+}
+
+/** How many entries a list of words has that is sealed as one commitment. */
+function entriesOf({ texts }: RequestSealing, path: string): number {
+  const list = texts.find((text) => text.path === path);
+  return list === undefined ? 0 : (JSON.parse(list.value) as readonly unknown[]).length;
 }
 
 function refused(
@@ -246,7 +326,17 @@ function refused(
     ...caller(telling, 'none'),
     kind: 'refused',
     erasable: telling.sealing.texts,
-    body: { command, reason, content_digest: contentDigest, person_c: actingPerson(telling) },
+    body: {
+      command,
+      reason,
+      stage: telling.sealing.state.stage?.index ?? null,
+      content_digest: contentDigest,
+      action_digest: null,
+      receipt: null,
+      fact: null,
+      since: null,
+      person_c: actingPerson(telling),
+    },
   };
 }
 
@@ -260,6 +350,11 @@ function overridden({ effect, before, person }: EventOf<'overridden'>, telling: 
       effect,
       before,
       person_c: ref(personRef(person)),
+      role: sealing.state.policy.rule.override?.role ?? null,
+      second_c: null,
+      break_glass: false,
+      consumed: false,
+      until: null,
     },
   };
 }
@@ -269,7 +364,7 @@ function withdrawn(telling: Telling): Unkeyed {
     ...caller(telling, 'requester'),
     kind: 'withdrawn',
     erasable: telling.sealing.texts,
-    body: { person_c: actingPerson(telling) },
+    body: { cause: 'requester', person_c: actingPerson(telling) },
   };
 }
 
@@ -286,7 +381,7 @@ function expired({ stage }: EventOf<'expired'>, telling: Telling): Unkeyed {
   return {
     ...engine(telling),
     kind: 'expired',
-    body: { stage, group: null, then: THEN[applied] },
+    body: { stage, group: null, then: THEN[applied], paused_seconds: 0 },
   };
 }
 
@@ -301,6 +396,8 @@ function resolved({ resolution, decisions }: EventOf<'resolved'>, telling: Telli
       may_proceed: resolution.mayProceed,
       decisions,
       action_digest: telling.sealing.state.actionDigest,
+      content_digest: telling.sealing.state.contentDigest,
+      lease_until: null,
     },
   };
 }

@@ -202,6 +202,9 @@ function grantedDraft(author: DirectoryAuthor, grant: Grant, book: Book): Draft 
       role: grant.role,
       from: grant.from,
       until: grant.until,
+      source: author.source,
+      request: null,
+      scope: null,
     },
   };
 }

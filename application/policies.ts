@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import type { Instant } from '../domain/instant.ts';
 import type { Policy } from '../domain/policy.ts';
 import { policyProblems, type PolicyProblem } from '../domain/policy-problems.ts';
 import type { Draft } from '../ledger/append.ts';
 import { commandKey, sha256Hex } from '../ledger/hash.ts';
-import { roleCounts } from '../prisma/directory-store.ts';
+import { reading, roleCounts, type Reader } from '../prisma/directory-store.ts';
 import { insertKey } from '../prisma/key-store.ts';
 import { streamHead } from '../prisma/ledger-store.ts';
 import {
@@ -15,7 +16,8 @@ import {
   type PolicyVersionRow,
 } from '../prisma/policy-store.ts';
 import { ApplicationError, notFound } from './error.ts';
-import { parsePolicy, toPolicy, type PolicyFormat } from './policy-file.ts';
+import { isReadable } from './policy-draft.ts';
+import { parsePolicy, toPolicy, withMore, type PolicyFormat } from './policy-file.ts';
 import type { Deps } from './deps.ts';
 import type { Remember } from './idempotency.ts';
 import { openBook, sealDrafts, type SealedBy } from './sealing.ts';
@@ -79,8 +81,11 @@ export interface Publication {
   readonly id: string;
   readonly source: string;
   readonly format: PolicyFormat;
-  /** The newest version that the author has seen; null = they believe there is none. */
-  readonly expected: number | null;
+  /**
+   * What the author has seen: the newest version, or one of several; `any` = whichever there is;
+   * null = they believe there is none.
+   */
+  readonly expected: number | readonly number[] | 'any' | null;
   readonly author: SealedBy & { readonly name: string };
   readonly remember: Remember<PolicyVersionRow>;
 }
@@ -97,18 +102,18 @@ export async function publishPolicy(
   publication: Publication,
 ): Promise<PolicyVersionRow> {
   const parsed = parsePolicy(publication.source, publication.format);
-  if (!parsed.ok) throw invalid(parsed.problems);
+  if (!parsed.ok)
+    throw invalid(
+      withMore(parsed.problems, await meaningProblems(deps, publication, parsed.readable)),
+    );
   if (parsed.policy.id !== publication.id)
-    throw invalid([
-      { pointer: '/id', message: `is not "${publication.id}", the id in the address` },
-    ]);
+    throw invalid(await meaningProblems(deps, publication, parsed.policy));
   return deps.db.transaction(async (tx) => {
     const now = deps.now();
     const head = await lockPolicies(tx, publication.id);
     assertExpected(head?.newest ?? 0, publication.expected);
-    const counts = await roleCounts(tx, now);
-    const problems = policyProblems(parsed.policy, (role) => counts.get(role) ?? 0);
-    if (parsed.policy.enabled && problems.length > 0) throw invalid(problems);
+    const problems = await unsatisfiable(tx, parsed.policy, now);
+    if (problems.length > 0) throw invalid(problems);
     const streamId = head?.streamId ?? randomUUID();
     const row: PolicyVersionRow = {
       id: publication.id,
@@ -129,7 +134,12 @@ export async function publishPolicy(
       keys: new Map(),
       dekId: key.dekId,
     };
-    const drafts = [publishedDraft(row, publication.author)];
+    const drafts = [
+      publishedDraft(row, publication.author, {
+        before: head?.sourceSha256 ?? null,
+        rules: parsed.policy.rules.length,
+      }),
+    ];
     const sealed = sealDrafts(deps, to, { drafts, book: openBook(new Map()) });
     tx.write(insertKey(key));
     for (const fragment of [...sealed.fragments, ...insertPolicyVersion(row, streamId)])
@@ -139,7 +149,36 @@ export async function publishPolicy(
   });
 }
 
-function publishedDraft(row: PolicyVersionRow, { actor, auth, surface }: SealedBy): Draft {
+/** What is wrong with what a document means, whatever its shape: so every problem is listed at once. */
+async function meaningProblems(
+  deps: Deps,
+  { id }: Publication,
+  readable: Policy | null,
+): Promise<PolicyProblem[]> {
+  if (readable === null) return [];
+  // A file at the start has no address, and its id could not be read.
+  const isOther = id !== '' && readable.id !== id;
+  const other = { pointer: '/id', message: `is not "${id}", the id in the address` };
+  const more = await unsatisfiable(reading(deps.db), readable, deps.now());
+  return isOther ? [other, ...more] : more;
+}
+
+/** A policy that is off binds nobody: it may wait for its people. */
+async function unsatisfiable(
+  reader: Reader,
+  policy: Policy,
+  now: Instant,
+): Promise<PolicyProblem[]> {
+  if (!policy.enabled) return [];
+  const counts = await roleCounts(reader, now);
+  return policyProblems(policy, (role) => (isReadable(role) ? (counts.get(role) ?? 0) : Infinity));
+}
+
+function publishedDraft(
+  row: PolicyVersionRow,
+  { actor, auth, surface }: SealedBy,
+  { before, rules }: { readonly before: string | null; readonly rules: number },
+): Draft {
   const policy = `${row.id}@${row.version}`;
   return {
     kind: 'policy_changed',
@@ -157,7 +196,15 @@ function publishedDraft(row: PolicyVersionRow, { actor, auth, surface }: SealedB
       policy_id: row.id,
       version: row.version,
       change: 'published',
+      mode: row.enabled ? 'enforced' : 'off',
+      kind: row.kind,
+      rules,
       policy_digest: row.sourceSha256,
+      before_digest: before,
+      effective: row.createdAt,
+      review_on: null,
+      owner_c: null,
+      request: null,
     },
   };
 }
@@ -169,17 +216,25 @@ function invalid(problems: readonly PolicyProblem[]): ApplicationError {
   });
 }
 
-function assertExpected(newest: number, expected: number | null): void {
-  if (newest === 0 && expected === null) return;
-  if (expected === null)
+/** @source RFC 9110 section 13.1.1 */
+function assertExpected(newest: number, expected: Publication['expected']): void {
+  if (expected === null) {
+    if (newest === 0) return;
     throw new ApplicationError(
       'PRECONDITION_REQUIRED',
       `This policy has version ${newest}; send If-Match with its ETag.`,
     );
-  if (expected !== newest)
+  }
+  if (newest === 0)
     throw new ApplicationError(
       'PRECONDITION_FAILED',
-      `The newest version is ${newest}, not ${expected}; read it and publish again.`,
+      'This policy has no version yet; publish the first one without If-Match.',
+    );
+  const seen = typeof expected === 'number' ? [expected] : expected;
+  if (seen !== 'any' && !seen.includes(newest))
+    throw new ApplicationError(
+      'PRECONDITION_FAILED',
+      `The newest version is ${newest}, and If-Match names another; read it and publish again.`,
     );
 }
 

@@ -2,6 +2,7 @@ import type * as z from 'zod';
 import type { Policy, Rule, Stage } from '../domain/policy.ts';
 import type { PolicyProblem } from '../domain/policy-problems.ts';
 import { documentProblems } from './policy-checks.ts';
+import { readablePolicy } from './policy-draft.ts';
 import {
   policySchema,
   type PolicyShape,
@@ -22,7 +23,12 @@ export type PolicyParse =
       readonly policy: Policy;
       readonly document: PolicyDocument;
     }
-  | { readonly ok: false; readonly problems: PolicyProblem[] };
+  | {
+      readonly ok: false;
+      readonly problems: PolicyProblem[];
+      /** What can be understood of it, for problems of another kind; see policy-draft.ts. */
+      readonly readable: Policy | null;
+    };
 
 const MOST_PROBLEMS = 200;
 const LONGEST_MESSAGE = 400;
@@ -44,7 +50,7 @@ const NOT_YET: Readonly<Record<string, string>> = {
  */
 export function parsePolicy(text: string, format: PolicyFormat): PolicyParse {
   const source = readPolicySource(text, format);
-  if (!source.ok) return { ok: false, problems: atMost(source.problems, nowhere) };
+  if (!source.ok) return { ok: false, problems: atMost(source.problems, nowhere), readable: null };
   return parseDocumentAt(source.value, source.locate);
 }
 
@@ -75,10 +81,11 @@ function parseDocumentAt(value: unknown, locate: Locate): PolicyParse {
     const problems = [...shape, ...documentProblems(value)];
     if (parsed.success && problems.length === 0)
       return { ok: true, policy: policyOf(parsed.data, 0), document: value as PolicyDocument };
-    return { ok: false, problems: atMost(problems, locate) };
+    return { ok: false, problems: atMost(problems, locate), readable: readablePolicy(value) };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    return { ok: false, problems: [{ pointer: '', message: 'nested too deeply' }] };
+    const problems = [{ pointer: '', message: 'nested too deeply' }];
+    return { ok: false, problems, readable: null };
   }
 }
 
@@ -88,10 +95,24 @@ function located(problem: PolicyProblem, locate: Locate): PolicyProblem {
   return { pointer: problem.pointer, message: place === null ? message : `${message} (${place})` };
 }
 
+/** What a person can read of a list of problems, each with its place. */
 function atMost(problems: readonly PolicyProblem[], locate: Locate): PolicyProblem[] {
   const shown = problems.slice(0, MOST_PROBLEMS).map((problem) => located(problem, locate));
   const rest = problems.length - shown.length;
   return rest === 0 ? shown : [...shown, { pointer: '', message: `and ${rest} more` }];
+}
+
+/** Adds problems of another kind, except at places that have one already; not too many in all. */
+export function withMore(
+  problems: readonly PolicyProblem[],
+  more: readonly PolicyProblem[],
+): PolicyProblem[] {
+  const named = new Set(problems.map(({ pointer }) => pointer));
+  const added = more.filter(({ pointer }) => !named.has(pointer));
+  const room = Math.max(0, MOST_PROBLEMS - problems.length);
+  if (added.length <= room) return [...problems, ...added];
+  const rest = { pointer: '', message: `and ${added.length - room} more` };
+  return [...problems, ...added.slice(0, room), rest];
 }
 
 function toProblems(issue: z.core.$ZodIssue, document: unknown): PolicyProblem[] {

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { addDuration, isDuration, isInstant, type Duration } from '../domain/instant.ts';
 import { EFFECTS, RISK_TIERS } from '../domain/policy.ts';
+import { visibleLength } from '../domain/visible-text.ts';
 
 /** Sizes of a policy document. What is larger could be published, but not reviewed by people. */
 export const POLICY_LIMITS = {
@@ -49,7 +50,7 @@ const role = z
   .regex(/^[a-z][a-z0-9-]{0,63}$/, 'must be a role: 1 to 64 of a-z, 0-9, "-", a letter first');
 
 /** One line that a person reads; no control characters, no turning of the direction of text. */
-function line(most: number): z.ZodString {
+function line(most: number): z.ZodType<string, string> {
   return z
     .string()
     .max(most, `must have at most ${most} characters`)
@@ -57,7 +58,7 @@ function line(most: number): z.ZodString {
       /^[^\p{Cc}\p{Cs}\u2028\u2029\u202A-\u202E\u2066-\u2069]*$/u,
       'must be one line without control characters',
     )
-    .regex(/\S/, 'must not be empty');
+    .refine((text) => visibleLength(Array.from(text)) > 0, 'must not be empty');
 }
 
 const name = line(POLICY_LIMITS.name);

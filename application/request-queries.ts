@@ -18,7 +18,14 @@ import type { Deps } from './deps.ts';
 import { ApplicationError, notFound } from './error.ts';
 import { contentPlace } from './places.ts';
 import { subjectOf, type Caller, type Principal } from './principal.ts';
-import { readShape, shapesOf, type RequestShape } from './request-shape.ts';
+import {
+  readShape,
+  shapesOf,
+  tellUnreadable,
+  unreadable,
+  type RequestShape,
+} from './request-shape.ts';
+import { Unreadable } from './vault.ts';
 
 /** @throws ApplicationError NOT_FOUND when there is none or the caller may not see it. */
 export async function visibleRequest(
@@ -74,7 +81,8 @@ export async function viewRequest(deps: ActDeps, caller: Caller, id: string): Pr
   return { ...shown, record: (body as CommandBody).record };
 }
 
-async function shownOf(deps: Deps, row: RequestRow): Promise<Omit<ViewBody, 'record'>> {
+/** What a view shows, without the record that seals it; the time is that of `deps.now`. */
+export async function shownOf(deps: Deps, row: RequestRow): Promise<Omit<ViewBody, 'record'>> {
   const { state } = row;
   const { rule } = state.policy;
   const [content, shape, excluded] = await Promise.all([
@@ -97,13 +105,27 @@ async function shownOf(deps: Deps, row: RequestRow): Promise<Omit<ViewBody, 'rec
   };
 }
 
-/** @throws ApplicationError NOT_FOUND when the content was erased. */
-async function readContent(deps: Deps, row: RequestRow): Promise<Content> {
+/** @throws ApplicationError NOT_FOUND when the content was erased, UNREADABLE when it was changed. */
+export async function readContent(deps: Deps, row: RequestRow): Promise<Content> {
   const bytes = await contentOf(deps.db, row.id);
-  await deps.vault.prepare(reading(deps.db), [row.dekId]);
-  const text = bytes === null ? null : deps.vault.decrypt(row.dekId, contentPlace(row.id), bytes);
+  const text = bytes === null ? null : await contentText(deps, row, bytes);
   if (text === null) throw notFound('content');
   return JSON.parse(text) as Content; // ours: it was parsed by its schema when it came in
+}
+
+async function contentText(
+  deps: Deps,
+  { id, dekId }: RequestRow,
+  bytes: Uint8Array,
+): Promise<string | null> {
+  try {
+    await deps.vault.prepare(reading(deps.db), [dekId]);
+    return deps.vault.decrypt(dekId, contentPlace(id), bytes);
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    tellUnreadable(deps, id, error);
+    throw unreadable(error);
+  }
 }
 
 /** People who would be asked but may not decide, and the rule that says so. */

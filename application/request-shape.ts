@@ -7,7 +7,9 @@ import type { Instant } from '../domain/instant.ts';
 import { peopleWithRoles, reading, type PersonFacts } from '../prisma/directory-store.ts';
 import type { RequestRow } from '../prisma/request-store.ts';
 import type { Deps } from './deps.ts';
+import { ApplicationError } from './error.ts';
 import { reasonPlace, titlePlace } from './places.ts';
+import { Unreadable } from './vault.ts';
 
 /** A request as every caller sees it: one shape everywhere (product contract 3.1). */
 export interface RequestShape {
@@ -67,29 +69,78 @@ export type ShapedRow = Pick<
   'id' | 'state' | 'dekId' | 'title' | 'reason' | 'createdAt'
 >;
 
-/** @returns the shapes of several requests, in their order; people are looked up once. */
+/** What words read that were changed where they are stored, or belong to another ENCRYPTION_KEY. */
+const UNREADABLE = '[cannot be read: the stored text was changed or encrypted with another key]';
+
+/**
+ * @returns the shapes of several requests, in their order; people are looked up once. Words that cannot
+ *          be read say so: one broken row must not hide the others, or the answer to what was done.
+ */
 export async function shapesOf(deps: Deps, rows: readonly ShapedRow[]): Promise<RequestShape[]> {
   const reader = reading(deps.db);
   const roles = [...new Set(rows.flatMap((row) => row.state.stage?.roles.flat() ?? []))];
   const people = roles.length === 0 ? [] : await peopleWithRoles(reader, roles, deps.now());
-  await deps.vault.prepare(
-    reader,
-    rows.map((row) => row.dekId),
-  );
+  await makeReadable(deps, rows);
   return rows.map((row) => shapeOf(deps, row, people));
 }
 
+/** A key that cannot be unwrapped is noticed again where it is used. */
+async function makeReadable(deps: Deps, rows: readonly ShapedRow[]): Promise<void> {
+  try {
+    await deps.vault.prepare(
+      reading(deps.db),
+      rows.map((row) => row.dekId),
+    );
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+  }
+}
+
+/** @throws ApplicationError UNREADABLE */
 export async function readShape(deps: Deps, row: ShapedRow): Promise<RequestShape> {
   const [shape] = await shapesOf(deps, [row]);
+  const { title, resolution } = shape as RequestShape;
+  if ([title, resolution?.reason].includes(UNREADABLE)) throw unreadable();
   return shape as RequestShape;
+}
+
+export function unreadable(cause?: unknown): ApplicationError {
+  return new ApplicationError(
+    'UNREADABLE',
+    'What this request says cannot be decrypted: what is stored was changed, or belongs to another ENCRYPTION_KEY. Its chain can still be read and verified.',
+    { cause },
+  );
+}
+
+/** Requests that this process has told of; a list that is read again and again says it once. */
+const told = new Set<string>();
+const MOST_TOLD = 10_000;
+
+export function tellUnreadable(deps: Deps, requestId: string, error: unknown): void {
+  if (told.has(requestId) || told.size >= MOST_TOLD) return;
+  told.add(requestId);
+  deps.onFault?.(`the stored words of request ${requestId} cannot be read`, error);
+}
+
+function wordsOf(
+  deps: Deps,
+  row: ShapedRow,
+  [place, bytes]: readonly [string, Uint8Array],
+): string {
+  try {
+    return deps.vault.decrypt(row.dekId, place, bytes) ?? ERASED;
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    tellUnreadable(deps, row.id, error);
+    return UNREADABLE;
+  }
 }
 
 /** @param people at least everybody who holds a role of the open stage. */
 export function shapeOf(deps: Deps, row: ShapedRow, people: readonly PersonFacts[]): RequestShape {
   const { state } = row;
   const { policy, requester } = state;
-  const words = (place: string, bytes: Uint8Array): string =>
-    deps.vault.decrypt(row.dekId, place, bytes) ?? ERASED;
+  const words = (place: string, bytes: Uint8Array): string => wordsOf(deps, row, [place, bytes]);
   return {
     id: row.id,
     kind: state.kind,

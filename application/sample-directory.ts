@@ -23,11 +23,17 @@ const SAMPLE_PEOPLE = [
   { id: 'ada', name: 'Ada Brandt', roles: ['auditor'] },
 ] as const;
 
-/** The sample app; Cora answers for it, so she decides on none of its requests. */
+/**
+ * Who answers for the sample app, and so decides and overrides nothing that it asks. None of the sample
+ * people can be spared for that: each is needed on some of its requests, Cora where no policy matches,
+ * Olga to override, and an auditor owns nothing that she audits. He has no role and no token.
+ */
+const SAMPLE_OWNER = { id: 'otto', name: 'Otto Keller', roles: [] } as const;
+
 const SAMPLE_APP = {
   id: 'sample-agent',
   name: 'Sample agent',
-  owner: 'cora',
+  owner: SAMPLE_OWNER.id,
   scopes: [...SCOPES],
   kinds: ['*'],
 };
@@ -45,9 +51,9 @@ export interface SampleCredentials {
 const AUTHOR: DirectoryAuthor = { by: BY_ENGINE, name: 'system', source: 'sample' };
 const unremembered = (): void => undefined;
 
-/** Adds the sample people and app where they are missing. Changes nothing of those who are there. */
+/** Adds the sample people, the sample app and its owner where they are missing. Changes nothing else. */
 export async function ensureSampleDirectory(deps: Deps): Promise<void> {
-  for (const { id, name, roles } of SAMPLE_PEOPLE) {
+  for (const { id, name, roles } of [...SAMPLE_PEOPLE, SAMPLE_OWNER]) {
     if ((await findPerson(deps.db, id)) !== null) continue;
     await addPerson(deps, AUTHOR, { person: { id, name, roles }, remember: unremembered });
   }

@@ -14,6 +14,7 @@ import {
   type StoredReference,
 } from '../prisma/ledger-store.ts';
 import type { Fragment } from '../prisma/transaction.ts';
+import type { SubmittedFacts } from './content.ts';
 import type { Deps } from './deps.ts';
 import { draftsOf } from './event-records.ts';
 import { openingPlace, referencePlace } from './places.ts';
@@ -35,11 +36,8 @@ export const BY_ENGINE: SealedBy = {
 /** Everything that one step seals in the chain of one request. */
 export interface RequestSealing {
   readonly state: RequestState;
-  /** What the submission counts; absent after it. */
-  readonly counts?: {
-    readonly attachments: number;
-    readonly completeness: { readonly supplied: number; readonly of: number } | null;
-  };
+  /** What the submission says in numbers and classes; absent after it. */
+  readonly submitted?: SubmittedFacts;
   /** The policy text that a submission was bound to; absent after it. */
   readonly boundTo?: readonly BlobRef[];
   readonly events: readonly AccountabilityEvent[];

@@ -16,7 +16,7 @@ import { policyFence } from '../prisma/policy-store.ts';
 import { insertRequest } from '../prisma/request-store.ts';
 import { eligibleInStages, resultOf } from './advance-request.ts';
 import { conditionsFor } from './conditions.ts';
-import { completenessOf, type Content } from './content.ts';
+import { submittedFacts, type Content } from './content.ts';
 import type { Deps } from './deps.ts';
 import { ApplicationError } from './error.ts';
 import { closedAnswer, replay, type KeyUse, type Replayable } from './idempotency.ts';
@@ -183,10 +183,7 @@ function firstRecords(intake: {
       { name: 'request', ...digests.content },
       { name: 'action', ...digests.action },
     ] as const,
-    counts: {
-      attachments: content.attachments?.length ?? 0,
-      completeness: completenessOf(content),
-    },
+    submitted: submittedFacts(content),
   };
 }
 

@@ -10,6 +10,11 @@ import {
 import type { Reader } from '../prisma/directory-store.ts';
 import { loadKeys, type StoredKey } from '../prisma/key-store.ts';
 
+/** Stored words or a stored key are not what was written here, or were written under another ENCRYPTION_KEY. */
+export class Unreadable extends Error {
+  override readonly name = 'Unreadable';
+}
+
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 const KEY_BYTES = 32;
@@ -27,6 +32,7 @@ export interface Vault {
    * Makes the keys usable; ids that do not exist or were destroyed stay unusable.
    *
    * @param reader the caller's transaction where there is one: a step never waits for a second connection.
+   * @throws Unreadable where one of them cannot be unwrapped; the others are usable all the same.
    */
   prepare(reader: Reader, ids: readonly string[]): Promise<void>;
   /**
@@ -34,7 +40,7 @@ export interface Vault {
    * @throws Error when the key was not prepared.
    */
   encrypt(dekId: string, place: string, text: string): Buffer;
-  /** @returns null when the key was destroyed: the value is erased. @throws Error when it was changed. */
+  /** @returns null when the key was destroyed: the value is erased. @throws Unreadable */
   decrypt(dekId: string, place: string, ciphertext: Uint8Array): string | null;
 }
 
@@ -52,7 +58,7 @@ export function createVault(kek: Uint8Array): Vault {
   const unwrap = (stored: StoredKey): KeyObject | null => {
     if (stored.wrapped === null) return null;
     if (stored.kek !== kekId)
-      throw new Error(
+      throw new Unreadable(
         'stored data was encrypted under another ENCRYPTION_KEY than the present one',
       );
     return createSecretKey(open(wrapping, `dek/${stored.dekId}`, stored.wrapped));
@@ -66,21 +72,40 @@ export function createVault(kek: Uint8Array): Vault {
       return { dekId, subject, wrapped: close(wrapping, `dek/${dekId}`, key), kek: kekId };
     },
     async prepare(reader, ids) {
-      const missing = [...new Set(ids)].filter((id) => keys.get(id) === undefined);
+      const missing = [...new Set(ids)].filter((id) => !isAtHand(keys.get(id)));
       if (missing.length === 0) return;
-      for (const stored of await loadKeys(reader, missing)) keys.set(stored.dekId, unwrap(stored));
+      let broken: Unreadable | null = null;
+      for (const stored of await loadKeys(reader, missing)) {
+        try {
+          keys.set(stored.dekId, unwrap(stored));
+        } catch (error) {
+          if (!(error instanceof Unreadable)) throw error;
+          keys.set(stored.dekId, BROKEN);
+          broken = error;
+        }
+      }
+      if (broken !== null) throw broken;
     },
     encrypt(dekId, place, text) {
       const key = keys.get(dekId);
-      if (!key) throw new Error(`data key ${dekId} is not at hand`);
+      if (!key || key === BROKEN) throw new Error(`data key ${dekId} is not at hand`);
       return close(key, place, Buffer.from(text, 'utf8'));
     },
     decrypt(dekId, place, ciphertext) {
       const key = keys.get(dekId);
+      if (key === BROKEN) throw new Unreadable(`data key ${dekId} cannot be unwrapped`);
       if (!key) return null;
       return open(key, place, ciphertext).toString('utf8');
     },
   };
+}
+
+/** Stands for a key that was read and could not be unwrapped; it is read again the next time. */
+const BROKEN = 'broken';
+type KeyInMemory = KeyObject | null | typeof BROKEN;
+
+function isAtHand(key: KeyInMemory | undefined): boolean {
+  return key !== undefined && key !== BROKEN;
 }
 
 /**
@@ -88,17 +113,17 @@ export function createVault(kek: Uint8Array): Vault {
  * the newest, so it is still there when the same call encrypts with it.
  */
 function createKeyCache() {
-  const keys = new Map<string, KeyObject | null>();
+  const keys = new Map<string, KeyInMemory>();
   return {
     /** @returns undefined where it is not at hand, null where it was destroyed. */
-    get(id: string): KeyObject | null | undefined {
+    get(id: string): KeyInMemory | undefined {
       const key = keys.get(id);
       if (key === undefined) return undefined;
       keys.delete(id);
       keys.set(id, key);
       return key;
     },
-    set(id: string, key: KeyObject | null): void {
+    set(id: string, key: KeyInMemory): void {
       if (keys.size >= CACHE_SIZE) keys.delete(keys.keys().next().value as string);
       keys.set(id, key);
     },
@@ -128,12 +153,17 @@ function close(key: KeyObject, place: string, plain: Uint8Array): Buffer {
   return Buffer.concat([iv, cipher.getAuthTag(), body]);
 }
 
+/** @throws Unreadable where anything was changed. */
 function open(key: KeyObject, place: string, sealed: Uint8Array): Buffer {
-  const iv = sealed.subarray(0, IV_BYTES);
-  const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES });
-  decipher.setAAD(Buffer.from(place, 'utf8'));
-  decipher.setAuthTag(sealed.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
-  const plain = decipher.update(sealed.subarray(IV_BYTES + TAG_BYTES));
-  decipher.final(); // throws where anything was changed
-  return plain;
+  try {
+    const iv = sealed.subarray(0, IV_BYTES);
+    const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES });
+    decipher.setAAD(Buffer.from(place, 'utf8'));
+    decipher.setAuthTag(sealed.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
+    const plain = decipher.update(sealed.subarray(IV_BYTES + TAG_BYTES));
+    decipher.final(); // throws where anything was changed
+    return plain;
+  } catch (cause) {
+    throw new Unreadable('what is stored cannot be decrypted', { cause });
+  }
 }

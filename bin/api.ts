@@ -5,9 +5,11 @@ import { listen } from '../api/server.ts';
 import { createChangeWaiter } from '../application/change-waiter.ts';
 import { createGateStarter } from '../application/gate-starter.ts';
 import { createAuthenticator } from '../application/identity.ts';
+import { createLogHealth } from '../application/log-health.ts';
 import { createPolicyCache } from '../application/policies.ts';
 import { createWorkflowGateway } from '../application/workflow-gateway.ts';
 import { readConfig } from './config.ts';
+import { readStreamHeadKey } from './log-keys.ts';
 import {
   logFault,
   openDeps,
@@ -29,12 +31,16 @@ await runProgram(async () => {
   const gateway = createWorkflowGateway({ connection, namespace, taskQueue, onFault: logFault });
   const gates = createGateStarter(deps, gateway);
   const waiter = createChangeWaiter(deps);
+  const log = createLogHealth(deps.db);
   const readiness = await watchReadiness([
     { name: 'PostgreSQL', check: async () => void (await deps.db.query('SELECT 1')) },
     { name: 'Temporal', check: async () => void (await gateway.namespaceId()) },
+    { name: 'log', check: () => log.moves() },
+    { name: 'self-check', check: () => log.isSound() },
   ]);
   const app = createApi({
     ...deps,
+    streamHeadSigner: await readStreamHeadKey(config, deps.origin),
     onFault: logFault,
     gateway,
     gateNeeded: (gate) => gates.need(gate),
@@ -42,7 +48,7 @@ await runProgram(async () => {
     authenticator: createAuthenticator(deps, config.embedded),
     waiter,
     readiness,
-    metrics: createMetrics(),
+    metrics: createMetrics(log),
   });
   const server = await listen(app, config);
   tellSupervisor({ type: 'ready', address: server.address });

@@ -1,11 +1,14 @@
+import { createPrivateKey } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 
 /** Everything that the environment decides. Paths are absolute; absent is `null`. */
 export type Config = {
-  /** null: the supervisor starts an embedded PostgreSQL. */
+  /** Of the owner of the tables. null: the supervisor starts an embedded PostgreSQL. */
   readonly databaseUrl: string | null;
+  /** Logins with fewer rights; null: `databaseUrl`, whose connections take on the role instead. */
+  readonly databaseLogins: DatabaseLogins;
   readonly temporal: TemporalConfig;
   readonly port: number;
   readonly host: string;
@@ -13,9 +16,19 @@ export type Config = {
   readonly publicUrl: string;
   readonly log: {
     readonly origin: string | null;
-    /** PKCS#8 PEM or a reference such as `kms:…`. */
+    /** Ed25519 private key, PKCS#8 PEM. */
     readonly signingKey: string | null;
+    /** The key before, which signs beside it while verifiers still hold only that one; PEM. */
+    readonly previousKey: string | null;
     /** File that holds the key when `signingKey` is null. */
+    readonly keyFile: string;
+    /** Where the signer remembers, outside the database, what it signed last. */
+    readonly memoryDir: string;
+  };
+  /** Signs which record is the last of a stream; Ed25519, PKCS#8 PEM. */
+  readonly streamHead: {
+    readonly key: string | null;
+    /** File that holds the key when `key` is null. */
     readonly keyFile: string;
   };
   readonly encryption: {
@@ -32,6 +45,13 @@ export type Config = {
   readonly production: boolean;
   /** Set by the supervisor: the database is the embedded one, sample people and tokens exist. */
   readonly embedded: boolean;
+};
+
+/** See prisma/roles.ts. */
+export type DatabaseLogins = {
+  readonly app: string | null;
+  readonly sequencer: string | null;
+  readonly reader: string | null;
 };
 
 export type TemporalConfig = {
@@ -67,6 +87,21 @@ export class ConfigError extends Error {
 /** The variables that a person may set, in the order in which `npm start -- --help` lists them. */
 export const VARIABLES: readonly { name: string; meaning: string; fallback: string }[] = [
   { name: 'DATABASE_URL', meaning: 'any PostgreSQL 15 or newer', fallback: 'embedded PostgreSQL' },
+  {
+    name: 'DATABASE_APP_URL',
+    meaning: 'login of API and worker, member of countersign_app',
+    fallback: 'DATABASE_URL, taking on that role',
+  },
+  {
+    name: 'DATABASE_SEQUENCER_URL',
+    meaning: 'login of the log, member of countersign_sequencer',
+    fallback: 'DATABASE_URL, taking on that role',
+  },
+  {
+    name: 'DATABASE_READER_URL',
+    meaning: 'login of verifiers, member of countersign_reader',
+    fallback: 'DATABASE_URL, taking on that role',
+  },
   { name: 'TEMPORAL_ADDRESS', meaning: 'host:port of a Temporal service', fallback: 'embedded' },
   { name: 'TEMPORAL_NAMESPACE', meaning: 'namespace there', fallback: 'default' },
   { name: 'TEMPORAL_API_KEY', meaning: 'key for Temporal Cloud; switches TLS on', fallback: '' },
@@ -80,7 +115,9 @@ export const VARIABLES: readonly { name: string; meaning: string; fallback: stri
   { name: 'HOST', meaning: 'address to listen on', fallback: '127.0.0.1' },
   { name: 'PUBLIC_URL', meaning: 'address in links', fallback: 'from HOST and PORT' },
   { name: 'LOG_ORIGIN', meaning: 'name of the log, fixed at first start', fallback: 'random' },
-  { name: 'LOG_SIGNING_KEY', meaning: 'PKCS#8 PEM or kms:…', fallback: 'made at first start' },
+  { name: 'LOG_SIGNING_KEY', meaning: 'Ed25519, PKCS#8 PEM', fallback: 'made at first start' },
+  { name: 'LOG_SIGNING_KEY_PREVIOUS', meaning: 'the key before, after a rotation', fallback: '' },
+  { name: 'LOG_STREAM_HEAD_KEY', meaning: 'Ed25519, PKCS#8 PEM', fallback: 'made at first start' },
   { name: 'ENCRYPTION_KEY', meaning: '32 bytes, base64 or hex', fallback: 'made at first start' },
   { name: 'COUNTERSIGN_DATA_DIR', meaning: 'embedded state', fallback: '.countersign' },
   {
@@ -135,7 +172,11 @@ const origin = z
 const signingKey = z
   .string()
   .transform((value) => value.replaceAll('\\n', '\n')) // one-line environment files
-  .refine(isSigningKey, 'must be a PKCS#8 PEM ("-----BEGIN PRIVATE KEY-----") or kms:<reference>')
+  .refine(
+    (value) => !value.startsWith('kms:'),
+    'names a key service; this version signs with a PKCS#8 PEM key only',
+  )
+  .refine(isSigningKey, 'must be an Ed25519 key as PKCS#8 PEM ("-----BEGIN PRIVATE KEY-----")')
   .optional();
 
 const encryptionKey = z
@@ -146,6 +187,9 @@ const encryptionKey = z
 
 const environment = z.object({
   DATABASE_URL: databaseUrl,
+  DATABASE_APP_URL: databaseUrl,
+  DATABASE_SEQUENCER_URL: databaseUrl,
+  DATABASE_READER_URL: databaseUrl,
   TEMPORAL_ADDRESS: addressOfTemporal,
   TEMPORAL_NAMESPACE: text,
   TEMPORAL_API_KEY: text,
@@ -160,6 +204,8 @@ const environment = z.object({
   PUBLIC_URL: httpUrl,
   LOG_ORIGIN: origin,
   LOG_SIGNING_KEY: signingKey,
+  LOG_SIGNING_KEY_PREVIOUS: signingKey,
+  LOG_STREAM_HEAD_KEY: signingKey,
   ENCRYPTION_KEY: encryptionKey,
   COUNTERSIGN_DATA_DIR: text,
   COUNTERSIGN_CACHE_DIR: text,
@@ -168,6 +214,8 @@ const environment = z.object({
   COUNTERSIGN_TASK_QUEUE: text,
   COUNTERSIGN_ENCRYPTION_KEY_FILE: text,
   COUNTERSIGN_LOG_KEY_FILE: text,
+  COUNTERSIGN_STREAM_HEAD_KEY_FILE: text,
+  COUNTERSIGN_SIGNER_DIR: text,
   COUNTERSIGN_TEMPORAL_UI_URL: httpUrl,
   XDG_CACHE_HOME: text,
   NODE_ENV: text,
@@ -204,10 +252,10 @@ function toConfig(env: Environment, cwd: string): Config {
   const production = env.NODE_ENV === 'production';
   return {
     ...listen,
-    databaseUrl: env.DATABASE_URL ?? null,
+    ...toDatabase(env),
     temporal: toTemporal(env, cwd),
     publicUrl: env.PUBLIC_URL?.replace(/\/+$/, '') ?? localUrl(listen),
-    ...toKeys(env, join(dataDir, 'keys'), cwd),
+    ...toKeys(env, dataDir, cwd),
     dataDir,
     cacheDir: resolve(cwd, env.COUNTERSIGN_CACHE_DIR ?? defaultCacheDir(env)),
     policiesDir: resolve(cwd, env.COUNTERSIGN_POLICIES ?? 'policies'),
@@ -218,15 +266,35 @@ function toConfig(env: Environment, cwd: string): Config {
   };
 }
 
-function toKeys(env: Environment, folder: string, cwd: string): Pick<Config, 'log' | 'encryption'> {
+function toDatabase(env: Environment): Pick<Config, 'databaseUrl' | 'databaseLogins'> {
+  return {
+    databaseUrl: env.DATABASE_URL ?? null,
+    databaseLogins: {
+      app: env.DATABASE_APP_URL ?? null,
+      sequencer: env.DATABASE_SEQUENCER_URL ?? null,
+      reader: env.DATABASE_READER_URL ?? null,
+    },
+  };
+}
+
+function toKeys(
+  env: Environment,
+  dataDir: string,
+  cwd: string,
+): Pick<Config, 'log' | 'streamHead' | 'encryption'> {
+  const folder = join(dataDir, 'keys');
   const logKeyFile = env.COUNTERSIGN_LOG_KEY_FILE ?? join(folder, 'log-signing-key.pem');
+  const headKeyFile = env.COUNTERSIGN_STREAM_HEAD_KEY_FILE ?? join(folder, 'stream-head-key.pem');
   const encryptionKeyFile = env.COUNTERSIGN_ENCRYPTION_KEY_FILE ?? join(folder, 'encryption-key');
   return {
     log: {
       origin: env.LOG_ORIGIN ?? null,
       signingKey: env.LOG_SIGNING_KEY ?? null,
+      previousKey: env.LOG_SIGNING_KEY_PREVIOUS ?? null,
       keyFile: resolve(cwd, logKeyFile),
+      memoryDir: resolve(cwd, env.COUNTERSIGN_SIGNER_DIR ?? join(dataDir, 'signer')),
     },
+    streamHead: { key: env.LOG_STREAM_HEAD_KEY ?? null, keyFile: resolve(cwd, headKeyFile) },
     encryption: {
       key: env.ENCRYPTION_KEY ?? null,
       keyFile: resolve(cwd, encryptionKeyFile),
@@ -313,7 +381,11 @@ function isHttpUrl(value: string): boolean {
 }
 
 function isSigningKey(value: string): boolean {
-  return value.startsWith('-----BEGIN PRIVATE KEY-----') || /^kms:\S+$/.test(value);
+  try {
+    return createPrivateKey(value).asymmetricKeyType === 'ed25519';
+  } catch {
+    return false;
+  }
 }
 
 function keyBytes(value: string): Uint8Array {

@@ -1,10 +1,4 @@
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  randomBytes,
-} from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parsePolicy } from '../application/policy-file.ts';
@@ -13,14 +7,21 @@ import { ApplicationError } from '../application/error.ts';
 import { ensureSampleDirectory, issueSampleCredentials } from '../application/sample-directory.ts';
 import { BY_ENGINE } from '../application/sealing.ts';
 import type { Deps } from '../application/deps.ts';
+import { registerKey, StrangeKey } from '../application/log-keys.ts';
+import type { SystemDeps } from '../application/system-stream.ts';
 import { sha256Hex } from '../ledger/hash.ts';
+import { newSigningKey } from '../ledger/signer-key.ts';
+import { formatVerifierKey } from '../ledger/verifier-key.ts';
 import { openDatabase } from '../prisma/database.ts';
 import { ensureInstallation } from '../prisma/installation-store.ts';
 import { migrate } from '../prisma/migrate.ts';
+import { applyRoles } from '../prisma/roles.ts';
 import { listPolicies } from '../prisma/policy-store.ts';
 import { readConfig, type Config } from './config.ts';
+import { readLogKeys, readStreamHeadKey } from './log-keys.ts';
 import { MIGRATIONS } from './migrate.ts';
-import { openDeps, runProgram, SetupError } from './wire.ts';
+import { SetupError } from './setup-error.ts';
+import { openDeps, runProgram } from './wire.ts';
 
 /** File of the embedded default that says where everything is and who may call. */
 const CREDENTIALS = 'dev-credentials.json';
@@ -29,14 +30,15 @@ await runProgram(async () => {
   const config = readConfig();
   if (config.databaseUrl === null) throw new SetupError('DATABASE_URL is not set.');
   await ensureKeyFiles(config);
-  const applied = await migrate(config.databaseUrl, MIGRATIONS);
+  const applied = await migrate(config.databaseUrl, MIGRATIONS, applyRoles);
   say(applied.length === 0 ? 'schema is up to date' : `applied ${applied.join(', ')}`);
   const origin = await ensureOrigin(config, config.databaseUrl);
   const deps = await openDeps(config, 4);
   try {
+    const verifierKey = await asOwner(config, config.databaseUrl, deps);
     if (config.embedded) await ensureSampleDirectory(deps);
     await publishPolicies(deps, config);
-    if (config.embedded) await writeCredentials(deps, config, origin);
+    if (config.embedded) await writeCredentials(deps, config, { origin, verifierKey });
   } finally {
     await deps.db.close();
   }
@@ -49,20 +51,48 @@ function say(line: string): void {
 // ---- keys ----------------------------------------------------------------------------------------
 
 /** Keys are made at the first start of an embedded installation; production brings its own. */
-async function ensureKeyFiles({ encryption, log, production }: Config): Promise<void> {
+async function ensureKeyFiles({ encryption, log, streamHead, production }: Config): Promise<void> {
   if (encryption.key === null) {
     if (production) throw new SetupError('ENCRYPTION_KEY must be set when NODE_ENV=production.');
     await ensureSecret(encryption.keyFile, () => randomBytes(32).toString('base64'));
   }
   if (log.signingKey === null) {
     if (production) throw new SetupError('LOG_SIGNING_KEY must be set when NODE_ENV=production.');
-    await ensureSecret(log.keyFile, newLogKey);
+    await ensureSecret(log.keyFile, newSigningKey);
   }
+  // No harm comes from losing it to a thief but lies that convict themselves; so production may keep it here.
+  if (streamHead.key === null) await ensureSecret(streamHead.keyFile, newSigningKey);
 }
 
-function newLogKey(): string {
-  const { privateKey } = generateKeyPairSync('ed25519');
-  return privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+/**
+ * The keys at hand become the first ones of the log, or must be keys that it knows.
+ *
+ * @returns the newest key of the log, as people hand it on.
+ * @throws SetupError
+ */
+async function ensureLogKeys(deps: SystemDeps, config: Config): Promise<string> {
+  const [newest, previous = null] = await readLogKeys(config, deps.origin);
+  if (newest === undefined) throw new TypeError('a log has a key');
+  const heads = await readStreamHeadKey(config, deps.origin);
+  const endorsedBy = previous === null ? null : { key: previous.verifierKey, signer: previous };
+  try {
+    await registerKey(deps, { use: 'log', key: newest.verifierKey, endorsedBy });
+    await registerKey(deps, { use: 'stream_head', key: heads.verifierKey, endorsedBy: null });
+  } catch (error) {
+    if (error instanceof StrangeKey) throw new SetupError(error.message);
+    throw error;
+  }
+  return formatVerifierKey(newest.verifierKey);
+}
+
+/** Only the owner of the tables may say which keys are the log's, beside the log itself. */
+async function asOwner(config: Config, databaseUrl: string, deps: SystemDeps): Promise<string> {
+  const db = openDatabase(databaseUrl, 2);
+  try {
+    return await ensureLogKeys({ ...deps, db }, config);
+  } finally {
+    await db.close();
+  }
 }
 
 /** Makes a file that only we read, unless it is there. */
@@ -93,10 +123,15 @@ async function ensureOrigin(config: Config, databaseUrl: string): Promise<string
 
 // ---- policies ------------------------------------------------------------------------------------
 
-/** Publishes each policy file whose text is not the newest version already. */
+/**
+ * Publishes each policy file whose text is not the newest version already.
+ *
+ * @throws SetupError with every problem of every file; the files without one are published.
+ */
 async function publishPolicies(deps: Deps, { policiesDir }: Config): Promise<void> {
   const present = await listPolicies(deps.db, { after: null, limit: 1_000 });
   const newest = new Map(present.map((row) => [row.id, row]));
+  const wrong: string[] = [];
   for (const file of await policyFiles(policiesDir)) {
     const source = await readFile(join(policiesDir, file), 'utf8');
     const parsed = parsePolicy(source, 'auto');
@@ -116,9 +151,10 @@ async function publishPolicies(deps: Deps, { policiesDir }: Config): Promise<voi
     } catch (error) {
       if (!(error instanceof ApplicationError) || error.code !== 'POLICY_INVALID') throw error;
       const lines = error.problems.map((one) => `  ${one.pointer || '/'}: ${one.message}`);
-      throw new SetupError(`${join(policiesDir, file)}: ${error.message}\n${lines.join('\n')}`);
+      wrong.push(`${join(policiesDir, file)}: ${error.message}`, ...lines);
     }
   }
+  if (wrong.length > 0) throw new SetupError(wrong.join('\n'));
 }
 
 async function policyFiles(folder: string): Promise<string[]> {
@@ -139,7 +175,11 @@ interface Credentials {
 }
 
 /** Keeps the tokens that are there; addresses are written anew at each start. */
-async function writeCredentials(deps: Deps, config: Config, origin: string): Promise<void> {
+async function writeCredentials(
+  deps: Deps,
+  config: Config,
+  log: { readonly origin: string; readonly verifierKey: string },
+): Promise<void> {
   const path = join(config.dataDir, CREDENTIALS);
   const { app, people } = (await readCredentials(path)) ?? (await issueSampleCredentials(deps));
   const credentials = {
@@ -148,7 +188,7 @@ async function writeCredentials(deps: Deps, config: Config, origin: string): Pro
     temporalAddress: config.temporal.address,
     temporalUiUrl: config.temporal.uiUrl,
     databaseUrl: config.databaseUrl,
-    log: { origin, verifierKey: await verifierKey(config, origin) },
+    log,
     app,
     people,
   };
@@ -165,16 +205,4 @@ async function readCredentials(path: string): Promise<Credentials | null> {
   } catch {
     return null; // missing or damaged: new ones are issued, the old ones end
   }
-}
-
-/** The C2SP verifier key: origin, key id, and 0x01 with the raw public key (signed-note). */
-async function verifierKey({ log }: Config, origin: string): Promise<string | null> {
-  const pem = log.signingKey ?? (await readFile(log.keyFile, 'utf8'));
-  if (pem.startsWith('kms:')) return null;
-  const jwk = createPublicKey(createPrivateKey(pem)).export({ format: 'jwk' });
-  if (jwk.crv !== 'Ed25519' || jwk.x === undefined)
-    throw new SetupError('LOG_SIGNING_KEY must be an Ed25519 key.');
-  const key = Buffer.concat([Buffer.from([1]), Buffer.from(jwk.x, 'base64url')]);
-  const id = createHash('sha256').update(`${origin}\n`).update(key).digest().subarray(0, 4);
-  return `${origin}+${id.toString('hex')}+${key.toString('base64')}`;
 }

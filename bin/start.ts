@@ -28,6 +28,7 @@ async function main(args: readonly string[]): Promise<number> {
     env: processEnvironment(),
     scripts: {
       prepare: join(ROOT, 'bin', 'prepare.ts'),
+      log: join(ROOT, 'bin', 'log.ts'),
       worker: join(ROOT, 'bin', 'worker.ts'),
       api: join(ROOT, 'bin', 'api.ts'),
     },

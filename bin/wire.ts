@@ -3,42 +3,64 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fromMillis } from '../domain/instant.ts';
 import type { Deps } from '../application/deps.ts';
 import { isStoreUnavailable } from '../application/store-fault.ts';
+import type { SystemDeps } from '../application/system-stream.ts';
 import { createVault } from '../application/vault.ts';
-import { openDatabase } from '../prisma/database.ts';
+import { openDatabase, type Database } from '../prisma/database.ts';
 import { readInstallation } from '../prisma/installation-store.ts';
 import { logOrigin } from '../prisma/ledger-store.ts';
+import { ROLES, type RoleUse } from '../prisma/roles.ts';
 import type { Config, TemporalConfig } from './config.ts';
+import { SetupError } from './setup-error.ts';
 import manifest from '../package.json' with { type: 'json' };
 
 /** Role that reviews what no policy matches. */
 const FALLBACK_ROLE = 'compliance';
 
-/** Something the operator has to do before this program can run. The message says what. */
-export class SetupError extends Error {}
+/** A login of its own where there is one; else the owner's, whose connections take on the role. */
+export function openDatabaseAs(use: RoleUse, config: Config, connections: number): Database {
+  const login = config.databaseLogins[use];
+  if (login !== null) return openDatabase(login, connections);
+  if (config.databaseUrl === null) throw new SetupError('DATABASE_URL is not set.');
+  return openDatabase(config.databaseUrl, connections, ROLES[use]);
+}
 
 /** Opens everything the use cases need. @throws SetupError before the first `npm run migrate`. */
-export async function openDeps(config: Config, connections: number): Promise<Deps> {
-  if (config.databaseUrl === null) throw new SetupError('DATABASE_URL is not set.');
-  const db = openDatabase(config.databaseUrl, connections);
+export async function openDeps(
+  config: Config,
+  connections: number,
+  use: RoleUse = 'app',
+): Promise<Deps> {
+  const system = await openSystemDeps(config, connections, use);
   try {
-    const [origin, installation] = await patiently(() =>
-      Promise.all([logOrigin(db), readInstallation(db)]),
-    );
-    if (origin === null || installation === null)
-      throw new SetupError(
-        'The database has not been prepared: run `npm start` or bin/prepare.ts.',
-      );
+    const installation = await readInstallation(system.db);
+    if (installation === null) throw new SetupError(NOT_PREPARED);
     return {
-      db,
+      ...system,
       vault: createVault(await encryptionKey(config)),
-      now: () => fromMillis(Date.now()),
-      origin,
-      software: manifest.version,
       cursorKey: installation.cursorKey,
       publicUrl: config.publicUrl,
       fallbackRole: FALLBACK_ROLE,
       onFault: logFault,
     };
+  } catch (error) {
+    await system.db.close();
+    throw error;
+  }
+}
+
+const NOT_PREPARED = 'The database has not been prepared: run `npm start` or bin/prepare.ts.';
+
+/** What the log needs, and what seals about the installation itself. @throws SetupError */
+export async function openSystemDeps(
+  config: Config,
+  connections: number,
+  use: RoleUse,
+): Promise<SystemDeps> {
+  const db = openDatabaseAs(use, config, connections);
+  try {
+    const origin = await patiently(() => logOrigin(db));
+    if (origin === null) throw new SetupError(NOT_PREPARED);
+    return { db, origin, now: () => fromMillis(Date.now()), software: manifest.version };
   } catch (error) {
     await db.close();
     throw error;

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -9,8 +10,11 @@ import {
 import { createActivities } from '../activities/index.ts';
 import { advanceRequest } from '../application/advance-request.ts';
 import { startDispatcher } from '../application/dispatcher.ts';
-import { createWorkflowGateway } from '../application/workflow-gateway.ts';
+import { startChores, type Chore } from '../application/chores.ts';
+import { selfCheck } from '../application/self-check.ts';
+import { createWorkflowGateway, type WorkflowGateway } from '../application/workflow-gateway.ts';
 import { readConfig } from './config.ts';
+import { fileMemory } from './signer-memory.ts';
 import {
   logFault,
   openDeps,
@@ -22,10 +26,16 @@ import {
 
 /** Connections of the pool: steps run side by side, but two cores carry no more. */
 const CONNECTIONS = 12;
+/**
+ * How long Temporal waits for the worker that holds a gate in memory before any other may take it. The
+ * default is as long as a caller waits at most: after a kill -9 everybody would be told "recorded".
+ */
+const STICKY_MS = 1_500;
 /** Between two attempts to reach Temporal at the start. */
 const RECONNECT_MS = 1_000;
 /** The dispatcher comes back; a short wait lets the process stop soon. */
 const DELIVERY_MS = 5_000;
+const ARRANGE_MS = 600_000;
 
 await runProgram(async () => {
   const config = readConfig();
@@ -35,6 +45,7 @@ await runProgram(async () => {
   const connection = await temporalConnection(config.temporal);
   const { namespace, taskQueue } = config.temporal;
   const stop = stopRequested();
+  const memory = fileMemory(join(config.log.memoryDir, 'head.json'));
   const native = await connect(connection, stop);
   if (native === null) return deps.db.close();
   const worker = await Worker.create({
@@ -44,11 +55,14 @@ await runProgram(async () => {
     workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
     activities: createActivities({
       advanceRequest: (ref) => advanceRequest(deps, ref),
+      selfCheck: async (id, onProgress) =>
+        selfCheck(deps, { id, signed: await memory.read(), onProgress }),
       onFault: logFault,
     }),
     maxConcurrentWorkflowTaskExecutions: 40,
     maxConcurrentLocalActivityExecutions: 40,
     maxCachedWorkflows: 500,
+    stickyQueueScheduleToStartTimeout: STICKY_MS,
     shutdownGraceTime: '5s',
     shutdownForceTime: '10s',
   });
@@ -59,10 +73,12 @@ await runProgram(async () => {
   });
   const running = worker.run();
   const dispatcher = startDispatcher({ ...deps, gateway });
+  const nightly = startChores([arranging(gateway)], logFault);
   tellSupervisor({ type: 'ready' });
 
   // A worker that ends by itself has met a fault: the supervisor starts another.
   await Promise.race([stop, running]);
+  await nightly.stop();
   await dispatcher.stop();
   if (worker.getState() === 'RUNNING') worker.shutdown();
   await running;
@@ -70,6 +86,15 @@ await runProgram(async () => {
   await native.close();
   await deps.db.close();
 });
+
+/** Again and again, because Temporal's store may be another one tomorrow. */
+function arranging(gateway: WorkflowGateway): Chore {
+  return {
+    name: 'arranging the nightly self-check',
+    everyMs: ARRANGE_MS,
+    run: () => gateway.arrangeSelfCheck(),
+  };
+}
 
 /**
  * Waits for a Temporal that is not there yet: the order in which things start must not matter.

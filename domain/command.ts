@@ -9,7 +9,7 @@ export type Command =
   | {
       readonly kind: 'override';
       readonly effect: OverrideEffect;
-      /** Characters of the reason without blanks at both ends. */
+      /** Visible characters of the reason: see visible-text.ts. */
       readonly reasonLength: number;
     }
   | { readonly kind: 'withdraw' };

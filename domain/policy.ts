@@ -50,7 +50,7 @@ export interface Stage {
 
 export interface OverrideRight {
   readonly role: string;
-  /** Least number of characters of the reason, blanks at both ends not counted. */
+  /** Least number of visible characters of the reason: see visible-text.ts. */
   readonly minReason: number;
   readonly effects: readonly OverrideEffect[];
 }

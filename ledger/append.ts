@@ -161,7 +161,7 @@ export function inputHashOf(
   draft: Draft,
   context: Pick<SealContext, 'log' | 'stream' | 'inputKey'>,
 ): string {
-  return inputHash(draft, checkDraft(draft, 0), context);
+  return inputHash(draft, textsOf(checkDraft(draft, 0)), context);
 }
 
 function openBatch(head: StreamHead | null, drafts: readonly Draft[], context: SealContext): Batch {
@@ -202,36 +202,37 @@ function sealOne(
   const seq = last === null ? 0 : last.seq + 1;
   const prev = last === null ? null : last.leafHash;
   const spoken = checkDraft(draft, seq);
-  const { actor, auth, body, cmd, policy, refs, surface } = spoken;
   const kind = draft.kind;
   const nonce = takeHex();
   const commits = commitAll(draft, takeHex, (opening) =>
     openings.push({ ...opening, stream, seq }),
   );
-  // Members in sorted order: this text is the canonical one (docs/record-format.md, section 2).
-  const text = JSON.stringify({
-    actor,
-    anchor,
-    auth,
-    body,
-    cmd,
-    commits,
-    kind,
-    log,
-    nonce,
-    policy,
-    prev,
-    refs,
-    seq,
-    software,
-    stream,
-    surface,
-    ts,
-    v: RECORD_VERSION,
-  });
+  const said = textsOf(spoken);
+  // Members in sorted order: this text is the canonical one (docs/record-format.md, section 2). What
+  // is put between quotes here has been checked against a pattern that needs no escape.
+  const text =
+    `{"actor":${said.actor},"anchor":${JSON.stringify(anchor)},"auth":${said.auth}` +
+    `,"body":${said.body},"cmd":"${spoken.cmd}","commits":${JSON.stringify(commits)}` +
+    `,"kind":"${kind}","log":"${log}","nonce":"${nonce}","policy":${said.policy}` +
+    `,"prev":${JSON.stringify(prev)},"refs":${said.refs},"seq":${seq}` +
+    `,"software":"${software}","stream":"${stream}","surface":"${spoken.surface}"` +
+    `,"ts":"${ts}","v":${RECORD_VERSION}}`;
   const { bytes, leafHash } = frame(text);
-  const input = inputHash(draft, spoken, context);
-  return { stream, seq, kind, ts, cmd, inputHash: input, leafHash, prev, bytes };
+  const input = inputHash(draft, said, context);
+  return { stream, seq, kind, ts, cmd: spoken.cmd, inputHash: input, leafHash, prev, bytes };
+}
+
+/** The parts that stand both in the record and in what its input hash is taken over, written once. */
+type SaidTexts = { readonly [P in 'actor' | 'auth' | 'body' | 'policy' | 'refs']: string };
+
+function textsOf({ actor, auth, body, policy, refs }: Spoken): SaidTexts {
+  return {
+    actor: JSON.stringify(actor),
+    auth: JSON.stringify(auth),
+    body: JSON.stringify(body),
+    policy: JSON.stringify(policy),
+    refs: JSON.stringify(refs),
+  };
 }
 
 /** @throws LedgerError SCHEMA, naming the first field that is wrong */
@@ -276,20 +277,23 @@ function frame(text: string): { readonly bytes: Uint8Array; readonly leafHash: s
 
 function inputHash(
   draft: Draft,
-  spoken: Spoken,
+  said: SaidTexts,
   { log, stream, inputKey }: Pick<SealContext, 'log' | 'stream' | 'inputKey'>,
 ): string {
   const erasable = draft.erasable ?? NOTHING;
-  const { actor, auth, cmd, policy, refs, surface } = spoken;
-  const body = draft.kind === 'closed' ? null : spoken.body; // its count depends on the place
-  const paths = erasable.map(({ path }) => path);
+  const body = draft.kind === 'closed' ? 'null' : said.body; // its count depends on the place
+  const paths = JSON.stringify(erasable.map(({ path }) => path));
   const values = erasable.length === 0 || !inputKey ? null : digestValues(erasable, inputKey);
-  const kind = draft.kind;
-  const said = { actor, auth, body, cmd, kind, log, paths, policy, refs, stream, surface, values };
-  return sha256Hex(`countersign/input/v0\0${JSON.stringify(said)}`); // members in sorted order
+  // Members in sorted order; the draft has been checked before.
+  const text =
+    `{"actor":${said.actor},"auth":${said.auth},"body":${body},"cmd":"${draft.cmd}"` +
+    `,"kind":"${draft.kind}","log":${JSON.stringify(log)},"paths":${paths}` +
+    `,"policy":${said.policy},"refs":${said.refs},"stream":${JSON.stringify(stream)}` +
+    `,"surface":"${draft.surface}","values":${JSON.stringify(values)}}`;
+  return sha256Hex(`countersign/input/v1\0${text}`);
 }
 
 function digestValues(erasable: readonly Erasable[], inputKey: Uint8Array): string {
   const parts = erasable.flatMap(({ path, value }) => [path, value]);
-  return keyedDigest(inputKey, 'countersign/input-values/v0', parts);
+  return keyedDigest(inputKey, 'countersign/input-values/v1', parts);
 }

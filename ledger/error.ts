@@ -13,6 +13,21 @@
  * - `HEAD_MOVED` other writers kept extending the stream. Nothing was stored: retry the whole step.
  * - `STREAM_CORRUPT` what the store returned contradicts itself. Stop writing and run the verifier.
  * - `PROOF_FORMAT` sizes, indexes or hashes of a Merkle proof are impossible. Refuse the proof.
+ * - `NOTE_FORMAT` bytes are not a signed note, or its text is not the one form of what it says
+ *   (checkpoint, stream head). Refuse the note.
+ * - `NOTE_SIGNATURE` the signature of a known key does not fit the text. Treat the note as forged.
+ * - `UNKNOWN_KEY` no key that the reader trusts for it has signed the note. Ask for another copy, or
+ *   for the log's new verifier key through a channel already trusted; never take a key from the note.
+ * - `KEY_FORMAT` a verifier key or a signing key is malformed, of another algorithm, or contradicts
+ *   its own id. A mistake in the settings: stop at start.
+ * - `ORIGIN_MISMATCH` a true note of another log, or a key named for another log.
+ * - `TILE_FORMAT` a tile, an entry bundle or the path of one has an impossible form, or a store did
+ *   not return the tiles that its size demands.
+ * - `TLOG_PROOF_FORMAT` bytes are not a tlog-proof. Refuse the proof.
+ * - `BUNDLE_FORMAT` bytes are not an evidence bundle: not this form of ZIP, unsafe or repeated paths,
+ *   files that are missing, unlisted or of another form. Refuse the bundle.
+ * - `SIGNER_REFUSED` the log is not what the signer signed last and something more: another log, a
+ *   smaller or a forked one, or the signer has lost its memory. Stop, and find out who changed what.
  */
 export type LedgerErrorCode =
   | 'VALUE_UNREPRESENTABLE'
@@ -22,7 +37,16 @@ export type LedgerErrorCode =
   | 'RECORD_CONFLICT'
   | 'HEAD_MOVED'
   | 'STREAM_CORRUPT'
-  | 'PROOF_FORMAT';
+  | 'PROOF_FORMAT'
+  | 'NOTE_FORMAT'
+  | 'NOTE_SIGNATURE'
+  | 'UNKNOWN_KEY'
+  | 'KEY_FORMAT'
+  | 'ORIGIN_MISMATCH'
+  | 'TILE_FORMAT'
+  | 'TLOG_PROOF_FORMAT'
+  | 'BUNDLE_FORMAT'
+  | 'SIGNER_REFUSED';
 
 /**
  * A fault of the ledger. Callers compare `code`, never the message. Messages name places (field

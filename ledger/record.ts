@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { bodySchemas, type RecordBody, type RecordKind } from './bodies.ts';
+import { bodySchemas, RECORD_KINDS, type RecordBody, type RecordKind } from './bodies.ts';
 import { parseCanonical } from './canonical-json.ts';
 import { LedgerError } from './error.ts';
 import {
@@ -16,16 +16,17 @@ import {
   streamId,
   SURFACES,
 } from './fields.ts';
+import { recordSchemasV0, type RecordV0 } from './v0-record.ts';
 
-/** 0 while the format may still change; 1 once it is frozen, for ever. */
-export const RECORD_VERSION = 0;
+/** What is sealed from now on. Frozen: what has to be said otherwise becomes version 2. */
+export const RECORD_VERSION = 1;
 /** A record's bytes, at most. */
 export const MAX_RECORD_BYTES = 16_384;
 /** As `refs`, as `commits`, at most. */
 export const MAX_LIST = 64;
 
 const actorSchema = closed({
-  type: z.enum(['human', 'agent', 'service', 'system', 'policy']),
+  type: z.enum(['human', 'agent', 'service', 'system', 'policy', 'vendor']),
   role: z.enum([
     'requester',
     'reviewer',
@@ -36,6 +37,10 @@ const actorSchema = closed({
     'auditor',
     'executor',
     'operator',
+    'lead',
+    'system_owner',
+    'vendor_admin',
+    'vendor_contact',
     'engine',
     'none',
   ]),
@@ -54,6 +59,9 @@ const authSchema = closed({
     'session',
     'oidc_token',
     'agent_key',
+    'portal_link',
+    'share_link',
+    'client_certificate',
     'passkey',
   ]),
   /** SHA-256 of the stored evidence; null where there is none */
@@ -75,6 +83,18 @@ const refSchema = closed({
     'eligibility',
     'evidence',
     'report',
+    'content',
+    'facts',
+    'message',
+    'notice',
+    'diff',
+    'catalogue',
+    'procedure',
+    'assertion',
+    'checkpoint',
+    'bundle',
+    'problems',
+    'sample',
   ]),
   sha256: hex64,
   bytes: count,
@@ -114,10 +134,13 @@ const sealed = {
 
 type Common = z.infer<z.ZodObject<typeof spoken & typeof sealed>>;
 
-/** One record, parsed. The union of all kinds, told apart by `kind`. */
-export type LedgerRecord = {
+/** One record of version 1, parsed. The union of all kinds, told apart by `kind`. */
+export type RecordV1 = {
   [K in RecordKind]: Common & { readonly kind: K; readonly body: RecordBody<K> };
 }[RecordKind];
+
+/** One record of any version, told apart by `v` and `kind`. */
+export type LedgerRecord = RecordV0 | RecordV1;
 
 export type Actor = z.infer<typeof actorSchema>;
 export type Auth = z.infer<typeof authSchema>;
@@ -131,20 +154,17 @@ type RecordSchema = z.ZodType<LedgerRecord>;
 function schemaOf(kind: RecordKind): RecordSchema {
   const shape = { ...spoken, ...sealed, kind: z.literal(kind), body: bodySchemas[kind] };
   // The compiler cannot follow one kind through the union; `schemaOf` is the only place that pairs.
-  return closed(shape).refine(rightCommits) as unknown as RecordSchema;
+  return closed(shape).refine(distinctPaths) as unknown as RecordSchema;
 }
 
 /** Whole-record schemas by kind; a Map, because a kind from outside may be `__proto__`. */
 const recordSchemas: ReadonlyMap<string, RecordSchema> = new Map(
-  (Object.keys(bodySchemas) as RecordKind[]).map((kind) => [kind, schemaOf(kind)]),
+  RECORD_KINDS.map((kind) => [kind, schemaOf(kind)]),
 );
 
 /** The parts of a draft that need checking before it is sealed, by kind. */
 export const spokenSchemas: ReadonlyMap<string, z.ZodType> = new Map(
-  (Object.keys(bodySchemas) as RecordKind[]).map((kind) => [
-    kind,
-    closed({ ...spoken, body: bodySchemas[kind] }),
-  ]),
+  RECORD_KINDS.map((kind) => [kind, closed({ ...spoken, body: bodySchemas[kind] })]),
 );
 
 /** Kinds whose record must commit to a text, and under which path. */
@@ -155,26 +175,44 @@ const REQUIRED_COMMITS: ReadonlyMap<string, string> = new Map([
   ['answered', 'text'],
 ]);
 
-/** Are the paths distinct, and is the one there that the kind demands? */
-export function rightCommits(record: {
-  readonly kind: string;
-  readonly commits: readonly { readonly path: string }[];
-}): boolean {
-  const required = REQUIRED_COMMITS.get(record.kind);
-  if (record.commits.length === 0) return required === undefined;
-  const paths = new Set(record.commits.map((commit) => commit.path));
-  return paths.size === record.commits.length && (required === undefined || paths.has(required));
+type WithPaths = { readonly commits: readonly { readonly path: string }[] };
+
+function distinctPaths({ commits }: WithPaths): boolean {
+  return commits.length < 2 || new Set(commits.map(({ path }) => path)).size === commits.length;
 }
 
+/** Are the paths distinct, and is the one there that the kind demands? */
+export function rightCommits(record: WithPaths & { readonly kind: string }): boolean {
+  return distinctPaths(record) && missingCommit(record) === null;
+}
+
+/** The path of the text that a record of this kind must commit to, where it does not. */
+export function missingCommit(record: WithPaths & { readonly kind: string }): string | null {
+  const required = REQUIRED_COMMITS.get(record.kind);
+  if (required === undefined) return null;
+  return record.commits.some(({ path }) => path === required) ? null : required;
+}
+
+/** Every version that was ever written stays readable, each by its own schemas. */
+const VERSIONS: ReadonlyMap<unknown, ReadonlyMap<string, RecordSchema>> = new Map<
+  unknown,
+  ReadonlyMap<string, RecordSchema>
+>([
+  [0, recordSchemasV0],
+  [RECORD_VERSION, recordSchemas],
+]);
+
 /**
- * Checks a value against the closed schema of its kind.
+ * Checks a value against the closed schema of its version and kind.
  *
  * @throws LedgerError SCHEMA, naming the first field that is wrong.
  * @source docs/record-format.md, sections 5 and 6
  */
 function checkRecord(value: unknown): LedgerRecord {
-  const kind = typeof value === 'object' && value !== null && 'kind' in value ? value.kind : null;
-  const schema = typeof kind === 'string' ? recordSchemas.get(kind) : undefined;
+  const { v, kind } = (value ?? {}) as { readonly v?: unknown; readonly kind?: unknown };
+  const schemas = VERSIONS.get(v);
+  if (schemas === undefined) throw new LedgerError('SCHEMA', 'unknown version of record');
+  const schema = typeof kind === 'string' ? schemas.get(kind) : undefined;
   if (schema === undefined) throw new LedgerError('SCHEMA', 'unknown kind of record');
   const result = schema.safeParse(value);
   if (!result.success) throw schemaFault(result.error);
@@ -222,5 +260,5 @@ export function commitmentsOf(record: LedgerRecord): readonly Commit[] {
 /** The path of commitments to people and accounts. */
 export const PERSON_PATH = 'person';
 
-export { bodySchemas, RECORD_KINDS, REQUEST_KINDS } from './bodies.ts';
+export { bodySchemas, RECORD_KINDS } from './bodies.ts';
 export type { RecordBody, RecordKind } from './bodies.ts';

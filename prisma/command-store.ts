@@ -37,6 +37,8 @@ interface RawRow {
 const COLUMNS = `id, request_id, kind, actor_type, actor_id, surface, auth_level, auth_method, payload,
   created_at, answer`;
 
+const EARLIER_COLUMNS = COLUMNS.replaceAll(/\w+/g, 'c.$&');
+
 function toRow(raw: RawRow): CommandRow {
   return {
     id: raw.id,
@@ -75,13 +77,38 @@ export function insertCommand(row: Omit<CommandRow, 'answer'>, dueAt: Instant): 
   };
 }
 
-/** Read after the request's row is locked: then nobody else can be answering the same command. */
-export async function loadCommand(tx: Tx, id: string): Promise<CommandRow | null> {
+/** A command, and the oldest one on the same request that nobody has answered yet. */
+export interface LoadedCommand {
+  readonly asked: CommandRow;
+  /** null where none came before, or `asked` is a view or is answered: then nobody goes first. */
+  readonly before: CommandRow | null;
+}
+
+/**
+ * Read after the request's row is locked: then nobody else can be answering the same command, or one
+ * that came before it. One statement, because every step pays for it.
+ *
+ * @param except commands that cannot be decided: they hold up nobody.
+ */
+export async function loadCommand(
+  tx: Tx,
+  id: string,
+  except: readonly string[],
+): Promise<LoadedCommand | null> {
   const rows = await tx.query<RawRow>({
-    text: `SELECT ${COLUMNS} FROM command WHERE id = $1`,
-    values: [id],
+    text: `WITH asked AS MATERIALIZED (SELECT * FROM command WHERE id = $1)
+      (SELECT ${COLUMNS} FROM asked)
+      UNION ALL
+      (SELECT ${EARLIER_COLUMNS} FROM asked a JOIN command c ON c.request_id = a.request_id
+        WHERE a.answer IS NULL AND a.kind <> 'view' AND c.answer IS NULL
+          AND (c.created_at, c.id) < (a.created_at, a.id) AND c.id <> ALL($2::uuid[])
+        ORDER BY c.created_at, c.id LIMIT 1)`,
+    values: [id, except],
   });
-  return rows[0] === undefined ? null : toRow(rows[0]);
+  const asked = rows.find((row) => row.id === id);
+  const before = rows.find((row) => row.id !== id);
+  if (asked === undefined) return null;
+  return { asked: toRow(asked), before: before === undefined ? null : toRow(before) };
 }
 
 export async function findCommand(db: Database, id: string): Promise<CommandRow | null> {

@@ -73,6 +73,22 @@ export async function roleCounts(reader: Reader, now: Instant): Promise<Map<stri
   return new Map(rows.map((row) => [row.role, Number(row.people)]));
 }
 
+/** How much has begun and ended, which never goes back, and what is in force, which sees corrections. */
+const TIMES = `concat_ws(' ', count(*) FILTER (WHERE valid_from <= $1), count(*) FILTER (WHERE valid_until <= $1),
+    sum(hashtextextended(id::text || person_id, 0)::numeric) FILTER (WHERE ${IN_FORCE}))`;
+
+/**
+ * @returns a text that differs from every earlier one as soon as a role or an absence has begun or ended,
+ *          by a grant or by time alone. One scan of both tables; not for every call.
+ */
+export async function directoryInForce(db: Database, now: Instant): Promise<string> {
+  const rows = await db.query<{ directory: string }>(
+    `SELECT concat_ws(' / ', (SELECT ${TIMES} FROM role_grant), (SELECT ${TIMES} FROM absence)) AS directory`,
+    [now],
+  );
+  return rows[0]?.directory ?? '';
+}
+
 export interface NewPerson {
   readonly id: string;
   readonly streamId: string;

@@ -31,18 +31,19 @@ const TRANSIENT_STATES: ReadonlySet<string> = new Set([
   'P1017',
 ]);
 
-/** @returns true when the database is out of reach or overloaded, and nothing was decided by it. */
+/** pg has no code for these (pg 8.23 client.js, pg-pool index.js). */
+const WITHOUT_CODE =
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Query read timeout)/;
+
+/**
+ * @returns true when the database is out of reach, frozen or overloaded: it decided nothing, or nobody
+ *          here knows what. Every act may be repeated.
+ */
 export function isDatabaseUnavailable(error: unknown): boolean {
   for (let one: unknown = error; one instanceof Error; one = one.cause) {
     if (TRANSIENT_STATES.has(codeOf(one) ?? '')) return true;
     if (TRANSIENT_STATES.has(typedClientState(one) ?? '')) return true;
-    // pg has no code for these three (pg 8.23 client.js, pg-pool index.js).
-    if (
-      /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/.test(
-        one.message,
-      )
-    )
-      return true;
+    if (WITHOUT_CODE.test(one.message)) return true;
     if (one instanceof AggregateError && one.errors.some(isDatabaseUnavailable)) return true;
   }
   return false;

@@ -25,6 +25,9 @@ export async function ensureInstallation(
     `INSERT INTO ledger_log (log_id, origin) VALUES (${LOG_ID}, $1) ON CONFLICT DO NOTHING`,
     [first.origin],
   );
+  await db.query(
+    `INSERT INTO log_state (log_id, size, root) VALUES (${LOG_ID}, 0, sha256('')) ON CONFLICT DO NOTHING`,
+  );
   const rows = await db.query<{ origin: string }>(
     `SELECT origin FROM ledger_log WHERE log_id = ${LOG_ID}`,
   );

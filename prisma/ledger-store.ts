@@ -37,7 +37,7 @@ export interface TimedHead extends StoredHead {
 
 const hex = (text: string): Buffer => Buffer.from(text, 'hex');
 
-/** Records with their places in the queue of the log; empty input is not allowed. */
+/** Consecutive records of one stream with their place in the queue of the log; never none. */
 export function insertRecords(records: readonly SealedRecord[]): Fragment[] {
   const stream = records[0]?.stream;
   return [
@@ -57,9 +57,13 @@ export function insertRecords(records: readonly SealedRecord[]): Fragment[] {
       ],
     },
     {
-      text: `INSERT INTO log_queue (log_id, stream_id, seq, leaf_hash)
-        VALUES ${rowsOf(records.length, ['int', 'bytea'])}`,
-      values: [stream, ...records.flatMap((record) => [record.seq, hex(record.leafHash)])],
+      text: `INSERT INTO log_queue (log_id, stream_id, first_seq, leaf_hashes)
+        VALUES (${LOG_ID}, $1::uuid, $2::int, $3::bytea)`,
+      values: [
+        stream,
+        records[0]?.seq,
+        Buffer.concat(records.map((record) => hex(record.leafHash))),
+      ],
     },
   ];
 }

@@ -28,10 +28,16 @@ interface Migration {
  * Brings the database to the newest schema: each file of `folder` once, in order of name, each in a
  * transaction of its own, all under one advisory lock.
  *
+ * @param finish runs last, under the same lock, whether or not there was anything to apply.
  * @returns names of the migrations that were applied now; empty when there was nothing to do.
- * @throws Error when an applied file was changed since, or a file fails (it is rolled back).
+ * @throws Error when an applied file was changed since, or a file fails (it is rolled back); what
+ *         `finish` throws.
  */
-export async function migrate(url: string, folder: string): Promise<string[]> {
+export async function migrate(
+  url: string,
+  folder: string,
+  finish: (client: pg.Client) => Promise<void> = async () => undefined,
+): Promise<string[]> {
   const client = new pg.Client({ connectionString: url, application_name: 'countersign migrate' });
   await client.connect();
   try {
@@ -50,6 +56,7 @@ export async function migrate(url: string, folder: string): Promise<string[]> {
         );
       }
     }
+    await finish(client);
     return done;
   } finally {
     await client.end(); // ends the session and with it the lock

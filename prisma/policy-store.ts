@@ -90,19 +90,23 @@ export async function findPolicyVersion(
 
 export interface PolicyHead {
   readonly streamId: string;
-  /** 0 = no version yet. */
   readonly newest: number;
+  /** SHA-256 of the newest version's text, 64 lower-case hex characters. */
+  readonly sourceSha256: string;
 }
 
-/** Publishing is one at a time: the installation's row is the lock. */
+/** Publishing is one at a time: the installation's row is the lock. @returns null = no version yet. */
 export async function lockPolicies(tx: Tx, id: string): Promise<PolicyHead | null> {
   await tx.query({ text: 'SELECT 1 FROM installation FOR UPDATE', values: [] });
-  const rows = await tx.query<{ stream_id: string; newest: number }>({
-    text: 'SELECT stream_id, newest FROM policy WHERE id = $1',
+  const rows = await tx.query<{ stream_id: string; newest: number; source_sha256: Buffer }>({
+    text: `SELECT p.stream_id, p.newest, v.source_sha256
+      FROM policy p JOIN policy_version v ON v.policy_id = p.id AND v.version = p.newest WHERE p.id = $1`,
     values: [id],
   });
   const row = rows[0];
-  return row === undefined ? null : { streamId: row.stream_id, newest: row.newest };
+  if (row === undefined) return null;
+  const sourceSha256 = row.source_sha256.toString('hex');
+  return { streamId: row.stream_id, newest: row.newest, sourceSha256 };
 }
 
 /** The writes of one published version; the head is inserted or moved. */

@@ -286,3 +286,34 @@ export async function viewLeafOf(tx: Tx, row: RequestRow, person: string): Promi
   });
   return rows[0]?.leaf_hash.toString('hex') ?? null;
 }
+
+/** A request as its row has it, for those who hold it against its records. */
+export interface ProjectedRow {
+  readonly id: string;
+  readonly status: string;
+  readonly state: RequestState;
+  readonly head: StoredHead;
+}
+
+const PROJECTED_AT_ONCE = 500;
+
+/** All of them in order of id. */
+export async function* projectedRequests(tx: Tx): AsyncIterable<ProjectedRow> {
+  for (let after = '00000000-0000-0000-0000-000000000000'; ;) {
+    const rows = await tx.query<{
+      id: string;
+      status: string;
+      state: RequestState;
+      head_seq: number;
+      head_hash: Buffer;
+    }>({
+      text: `SELECT id, status, state, head_seq, head_hash FROM request WHERE id > $1::uuid
+        ORDER BY id LIMIT ${PROJECTED_AT_ONCE}`,
+      values: [after],
+    });
+    for (const { head_seq, head_hash, ...row } of rows)
+      yield { ...row, head: { seq: head_seq, leafHash: head_hash.toString('hex') } };
+    if (rows.length < PROJECTED_AT_ONCE) return;
+    after = rows.at(-1)?.id ?? after;
+  }
+}

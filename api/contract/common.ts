@@ -6,6 +6,17 @@ export const instant = z.iso
   .refine((text) => !text.startsWith('0000'), 'is not before the year 1')
   .meta({ description: 'RFC 3339, UTC, milliseconds, Z' });
 
+/** As `visibleLength` of domain/visible-text.ts counts; a refusal of blanks and of what shows nothing. */
+const VISIBLE = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{C}\p{M}\u2800]/u;
+
+/** Words that a person reads: at least one character that can be seen. */
+export const words = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .refine((text) => text === '' || VISIBLE.test(text), 'holds nothing that can be seen');
+
 export const digest = z
   .string()
   .regex(/^[0-9a-f]{64}$/, 'is 64 lower-case hex characters')

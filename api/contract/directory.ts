@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Scope } from '../../application/principal.ts';
-import { entityId, instant, pageQuery, roleName } from './common.ts';
+import { entityId, instant, pageQuery, roleName, words } from './common.ts';
 
 /** What an app's key may allow; the compiler holds it to the scopes that are checked. */
 const SCOPES = [
@@ -16,7 +16,7 @@ export const directoryQuery = z.strictObject(pageQuery);
 export const newPersonBody = z
   .strictObject({
     id: entityId,
-    name: z.string().min(1).max(200),
+    name: words(200),
     roles: z.array(roleName).max(50).refine(isSet, 'names one twice').default([]),
   })
   .meta({ id: 'NewPerson' });
@@ -42,7 +42,7 @@ export const rolesShape = z.object({ items: z.array(grant) });
 export const newAppBody = z
   .strictObject({
     id: entityId,
-    name: z.string().min(1).max(200),
+    name: words(200),
     owner: entityId,
     scopes: z.array(z.enum(SCOPES)).min(1).max(SCOPES.length).refine(isSet, 'names one twice'),
     kinds: z

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { digest, entityId, instant, pageQuery } from './common.ts';
+import { digest, entityId, instant, pageQuery, words } from './common.ts';
 
 const text = (max: number) => z.string().max(max);
 
@@ -8,8 +8,8 @@ export const decisionBody = z
     verdict: z.enum(['approve', 'reject']),
     rationale: text(10_000).optional(),
     contentDigest: digest,
-    conditions: z.array(text(2_000).min(1)).max(50).optional(),
-    acknowledgements: z.array(text(200).min(1)).max(200).optional(),
+    conditions: z.array(words(2_000)).max(50).optional(),
+    acknowledgements: z.array(words(200)).max(200).optional(),
   })
   .meta({ id: 'Decision' });
 
@@ -39,6 +39,17 @@ export const waitQuery = z.strictObject({
       /^P(?=[\dT])(?:\d+Y)?(?:\d+M)?(?:\d+W)?(?:\d+D)?(?:T(?=\d)(?:\d+H)?(?:\d+M)?(?:\d+(?:[.,]\d+)?S)?)?$/,
       'is a duration such as PT30S',
     )
+    .optional(),
+});
+
+/** `since`: size of a checkpoint that the reader holds; the bundle then shows that the log only grew. */
+export const evidenceQuery = z.strictObject({
+  since: z
+    .string()
+    .regex(/^[1-9]\d{0,15}$/, 'is the size of a checkpoint')
+    .transform(Number)
+    .refine(Number.isSafeInteger, 'is the size of a checkpoint')
+    .meta({ override: { type: 'integer', minimum: 1 } })
     .optional(),
 });
 

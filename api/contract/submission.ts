@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Content } from '../../application/content.ts';
-import { digest, entityId } from './common.ts';
+import { digest, entityId, words } from './common.ts';
 
 /**
  * What may be submitted: the shape of a request's content, and of the context that each kind needs.
@@ -18,8 +18,8 @@ const json = z.unknown();
 const jsonObject = z.record(z.string(), z.unknown());
 
 const actionSchema = z.strictObject({
-  operation: text(200),
-  target: text(500),
+  operation: words(200),
+  target: words(500),
   parameters: jsonObject.optional(),
 });
 
@@ -37,17 +37,17 @@ const inputSchema = z
   });
 
 const aiDecisionContext = z.strictObject({
-  system: text(200),
+  system: words(200),
   model: z.strictObject({
     provider: text(200).optional(),
-    name: text(200),
-    version: text(200),
+    name: words(200),
+    version: words(200),
     parameters: jsonObject.optional(),
   }),
   logic: z.strictObject({ kind: text(100), ref: text(500), sha256: digest.optional() }).optional(),
   inputs: z.array(inputSchema).max(100).optional(),
   output: z.strictObject({ value: json, dataClass: dataClass.optional() }),
-  rationale: text(20_000),
+  rationale: words(20_000),
   confidence: z.number().min(0).max(1).optional(),
   recipient: text(500).optional(),
   impact: z
@@ -64,17 +64,20 @@ const vendorApprovalContext = z.strictObject({
   vendor: z.union([
     z.strictObject({ id: entityId }),
     z.strictObject({
-      legalName: text(300),
+      legalName: words(300),
       country: z
         .string()
         .regex(/^[A-Z]{2}$/, 'is a country code of two letters')
         .optional(),
-      website: z.url('is an address such as https://vendor.example').max(500).optional(),
+      website: z
+        .url({ protocol: /^https?$/, error: 'is an address such as https://vendor.example' })
+        .max(500)
+        .optional(),
     }),
   ]),
-  product: z.strictObject({ name: text(300), version: text(100).optional() }),
+  product: z.strictObject({ name: words(300), version: text(100).optional() }),
   useCase: z.strictObject({
-    purpose: text(2_000),
+    purpose: words(2_000),
     dataClasses: z.array(dataClass).max(4),
     deploymentRegion: text(100),
     personalDataEu: z.boolean(),
@@ -108,8 +111,8 @@ const attachmentSchema = z.strictObject({
 });
 
 const envelope = {
-  title: text(300),
-  summary: text(4_000).optional(),
+  title: words(300),
+  summary: words(4_000).optional(),
   action: actionSchema,
   onBehalfOf: entityId.optional(),
   riskTier: z.enum(['low', 'medium', 'high']).optional(),

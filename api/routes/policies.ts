@@ -6,9 +6,11 @@ import {
   policyVersion,
   publishPolicy,
   type PolicyCache,
+  type Publication,
   type PolicyVersionRow,
 } from '../../application/policies.ts';
 import { authorOf, nameId, useOf } from '../call.ts';
+import { matchTags } from '../conditional.ts';
 import {
   directoryQuery,
   policyDocument,
@@ -54,7 +56,8 @@ export function policyRoutes(deps: PolicyRouteDeps): Route[] {
     {
       name: 'POST /v1/policies/:id/versions',
       summary: 'Publish the next version (JSON or YAML)',
-      description: 'A first version needs no precondition, later ones the ETag of the newest.',
+      description:
+        'A first version needs no precondition, later ones the ETag of the newest in If-Match (`*`: whichever it is).',
       body: policyDocument,
       textTypes: YAML,
       requestHeaders: ['If-Match'],
@@ -102,9 +105,12 @@ function versionOf(call: Call): number {
   return Number(text);
 }
 
-/** @returns the version that If-Match names; -1 for a tag that is no version of this policy. */
-function expectedOf(header: string | null, id: string): number | null {
-  if (header === null) return null;
-  const match = /^"(.+)@([1-9]\d{0,8})"$/.exec(header.trim());
-  return match !== null && match[1] === id ? Number(match[2]) : -1;
+/** @returns the versions of this policy that If-Match names; null where none was sent. */
+function expectedOf(header: string | null, id: string): Publication['expected'] {
+  const tags = header === null ? null : matchTags(header);
+  if (tags === null || tags === 'any') return tags;
+  return tags.flatMap((tag) => {
+    const match = /^"(.+)@([1-9]\d{0,8})"$/.exec(tag);
+    return match !== null && match[1] === id ? [Number(match[2])] : [];
+  });
 }

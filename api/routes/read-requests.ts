@@ -1,11 +1,13 @@
 import type { z } from 'zod';
 import { commandStatus, type ActDeps } from '../../application/approval-service.ts';
 import { getChain } from '../../application/chain.ts';
+import { exportEvidence, type EvidenceDeps } from '../../application/evidence.ts';
 import { listVisible, viewRequest } from '../../application/request-queries.ts';
-import { callerOf, commandId, requestId } from '../call.ts';
+import { authorOf, callerOf, commandId, requestId } from '../call.ts';
 import {
   chainShape,
   commandAnswer,
+  evidenceQuery,
   listQuery,
   requestShape,
   viewShape,
@@ -15,7 +17,7 @@ import { readOrWait, type LongPollDeps } from '../long-poll.ts';
 import { listOf, nextLink } from '../page.ts';
 import { ok, type Call, type Route, type RouteAnswer } from '../route.ts';
 
-export type ReadRouteDeps = ActDeps & LongPollDeps;
+export type ReadRouteDeps = ActDeps & LongPollDeps & EvidenceDeps;
 
 /** Requests, their views, their chains and what commands answered. */
 export function readRoutes(deps: ReadRouteDeps): Route[] {
@@ -61,7 +63,26 @@ export function readRoutes(deps: ReadRouteDeps): Route[] {
       answers: { 200: { description: 'the chain', schema: chainShape } },
       handle: async (call) => ok(await getChain(deps, call.principal, requestId(call))),
     },
+    {
+      name: 'GET /v1/requests/:id/evidence',
+      summary: 'The evidence bundle (ZIP), verifiable without us; seals the export',
+      head: false,
+      query: evidenceQuery,
+      answers: { 200: { description: 'the bundle', mediaType: ZIP } },
+      handle: async (call) => evidence(deps, call),
+    },
   ];
+}
+
+const ZIP = 'application/zip';
+
+async function evidence(deps: ReadRouteDeps, call: Call): Promise<RouteAnswer> {
+  const { since = null } = call.query as z.infer<typeof evidenceQuery>;
+  const { principal, gone } = call;
+  const order = { requestId: requestId(call), principal, by: authorOf(call), since, gone };
+  const { name, zip } = await exportEvidence(deps, order);
+  const headers = { 'Content-Disposition': `attachment; filename="${name}"` };
+  return { status: 200, body: null, headers, raw: { mediaType: ZIP, bytes: zip } };
 }
 
 async function list(deps: ReadRouteDeps, call: Call): Promise<RouteAnswer> {

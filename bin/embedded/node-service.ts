@@ -6,7 +6,7 @@ import { endProcess, type EndAttempt } from './process-identity.ts';
 import { EmbeddedServerError, startServerProcess, type ServerProcess } from './server-process.ts';
 
 export type NodeService = {
-  readonly name: 'api' | 'worker';
+  readonly name: 'api' | 'worker' | 'log';
   /** Absolute path of the script. */
   readonly script: string;
   readonly cwd: string;

@@ -12,6 +12,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { z } from 'zod';
+import { ROLES, type RoleUse } from '../../prisma/roles.ts';
 import { processEnvironment } from '../config.ts';
 import { openLogFile, type LogFile } from './log-file.ts';
 import { portState, readPorts, rememberedPorts } from './ports.ts';
@@ -49,8 +50,10 @@ export type PostgresOptions = {
 };
 
 export type EmbeddedPostgres = {
-  /** Of the role and database `countersign`, which is no superuser. */
+  /** Of the owner of the tables: role and database `countersign`, no superuser. */
   readonly url: string;
+  /** Of the roles with fewer rights (prisma/roles.ts). */
+  readonly logins: Readonly<Record<RoleUse, string>>;
   /** Of the superuser, database `postgres`. */
   readonly adminUrl: string;
   readonly pid: number;
@@ -88,20 +91,29 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
 /**
  * The embedded database of a run that is going on, for tools beside it.
  *
- * @returns as `EmbeddedPostgres.url`; null when there is none or it does not run.
+ * @param as the owner of the tables, or a role with fewer rights.
+ * @returns null when there is none or it does not run.
  */
-export async function embeddedDatabaseUrl(dataDir: string): Promise<string | null> {
+export async function embeddedDatabaseUrl(
+  dataDir: string,
+  as: RoleUse | 'owner',
+): Promise<string | null> {
   const keys = passwordsFile(dataDir);
   const { postgres: port } = readPorts(portsFile(dataDir));
   if (port === undefined || !existsSync(keys)) return null;
   if ((await portState(port)) === 'free') return null;
-  return urlOf({ port, user: ROLE, password: parsePasswords(keys).app, database: ROLE });
+  return urlFor(as, port, parsePasswords(keys));
 }
 
 type UrlParts = Readonly<Record<'user' | 'password' | 'database', string>> & { port: number };
 
 function urlOf({ user, password, port, database }: UrlParts): string {
   return `postgresql://${user}:${password}@127.0.0.1:${port}/${database}`;
+}
+
+function urlFor(as: RoleUse | 'owner', port: number, passwords: Passwords): string {
+  const user = as === 'owner' ? ROLE : ROLES[as];
+  return urlOf({ port, user, password: passwords[as], database: ROLE });
 }
 
 function portsFile(dataDir: string): string {
@@ -194,18 +206,25 @@ function programEnv(): NodeJS.ProcessEnv {
 
 // --- passwords ------------------------------------------------------------------------------------
 
-const passwordsSchema = z.object({ admin: z.string().min(20), app: z.string().min(20) });
+/** All but that of `admin` are set at each start, so a file that lacks one is completed. */
+const passwordsSchema = z.object({
+  admin: z.string().min(20),
+  owner: z.string().min(20).default(newPassword),
+  app: z.string().min(20).default(newPassword),
+  sequencer: z.string().min(20).default(newPassword),
+  reader: z.string().min(20).default(newPassword),
+});
 type Passwords = z.infer<typeof passwordsSchema>;
 
 /** @returns `isNew` when there were none, though a cluster may exist. */
 function readPasswords(dataDir: string): { values: Passwords; isNew: boolean } {
   const path = passwordsFile(dataDir);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  if (existsSync(path)) return { values: parsePasswords(path), isNew: false };
-  const values = { admin: newPassword(), app: newPassword() };
+  const isNew = !existsSync(path);
+  const values = isNew ? passwordsSchema.parse({ admin: newPassword() }) : parsePasswords(path);
   writeFileSync(`${path}.new`, `${JSON.stringify(values)}\n`, { mode: 0o600, flush: true });
   renameSync(`${path}.new`, path);
-  return { values, isNew: existsSync(join(dataDir, 'postgres')) };
+  return { values, isNew: isNew && existsSync(join(dataDir, 'postgres')) };
 }
 
 function parsePasswords(path: string): Passwords {
@@ -250,7 +269,12 @@ async function run(place: Place, passwords: Passwords): Promise<EmbeddedPostgres
   });
   const port = ports.postgres;
   const urls = {
-    url: urlOf({ port, user: ROLE, password: passwords.app, database: ROLE }),
+    url: urlFor('owner', port, passwords),
+    logins: {
+      app: urlFor('app', port, passwords),
+      sequencer: urlFor('sequencer', port, passwords),
+      reader: urlFor('reader', port, passwords),
+    },
     adminUrl: urlOf({ port, user: 'postgres', password: passwords.admin, database: 'postgres' }),
   };
   const server = await startPostmaster(place, port, log);
@@ -259,7 +283,7 @@ async function run(place: Place, passwords: Passwords): Promise<EmbeddedPostgres
   const stop = (attempts = ORDERLY.postgres) => stopServerProcess(server, attempts);
   try {
     await waitUntilReady(server, urls.adminUrl, { log, signal: options.signal });
-    await makeDatabase(urls.adminUrl, passwords.app);
+    await makeDatabase(urls.adminUrl, passwords);
   } catch (error) {
     await stop();
     throw error;
@@ -319,14 +343,22 @@ async function connectFailure(url: string): Promise<string | null> {
   }
 }
 
-async function makeDatabase(adminUrl: string, password: string): Promise<void> {
+async function makeDatabase(adminUrl: string, passwords: Passwords): Promise<void> {
   await withClient(adminUrl, async (client) => {
-    const role = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [ROLE]);
-    const verb = role.rowCount === 0 ? 'CREATE' : 'ALTER';
-    await client.query(`${verb} ROLE ${ROLE} LOGIN PASSWORD ${client.escapeLiteral(password)}`);
+    await makeLogin(client, ROLE, passwords.owner);
+    for (const use of Object.keys(ROLES) as RoleUse[]) {
+      await makeLogin(client, ROLES[use], passwords[use]);
+      await client.query(`GRANT ${ROLES[use]} TO ${ROLE}`);
+    }
     const base = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [ROLE]);
     if (base.rowCount === 0) await client.query(`CREATE DATABASE ${ROLE} OWNER ${ROLE}`);
   });
+}
+
+async function makeLogin(client: pg.Client, role: string, password: string): Promise<void> {
+  const found = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role]);
+  const verb = found.rowCount === 0 ? 'CREATE' : 'ALTER';
+  await client.query(`${verb} ROLE ${role} LOGIN PASSWORD ${client.escapeLiteral(password)}`);
 }
 
 async function withClient(url: string, use: (client: pg.Client) => Promise<void>): Promise<void> {

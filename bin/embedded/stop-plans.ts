@@ -1,13 +1,13 @@
 import type { EndAttempt } from './process-identity.ts';
 
 /** What the supervisor starts, in the order in which it is stopped. */
-export const STOP_ORDER = ['api', 'worker', 'temporal', 'postgres'] as const;
+export const STOP_ORDER = ['api', 'worker', 'log', 'temporal', 'postgres'] as const;
 export type ServiceName = (typeof STOP_ORDER)[number];
 
 type Plans = Readonly<Record<ServiceName, readonly EndAttempt[]>>;
 
 /**
- * In peace: API and worker drain within 15 s by contract. To PostgreSQL SIGINT means "fast": it rolls
+ * In peace: our own programs drain within 15 s by contract. To PostgreSQL SIGINT means "fast": it rolls
  * back what is open, writes a checkpoint and ends; SIGQUIT means "at once, recover at the next start".
  */
 export const ORDERLY: Plans = {
@@ -17,6 +17,10 @@ export const ORDERLY: Plans = {
   ],
   worker: [
     { signal: 'SIGTERM', waitMs: 16_000 },
+    { signal: 'SIGKILL', waitMs: 3_000 },
+  ],
+  log: [
+    { signal: 'SIGTERM', waitMs: 8_000 },
     { signal: 'SIGKILL', waitMs: 3_000 },
   ],
   temporal: [
@@ -34,6 +38,7 @@ export const ORDERLY: Plans = {
 export const HURRIED: Plans = {
   api: [{ signal: 'SIGKILL', waitMs: 3_000 }],
   worker: [{ signal: 'SIGKILL', waitMs: 3_000 }],
+  log: [{ signal: 'SIGKILL', waitMs: 3_000 }],
   temporal: [{ signal: 'SIGKILL', waitMs: 3_000 }],
   postgres: [
     { signal: 'SIGQUIT', waitMs: 5_000 },
@@ -44,6 +49,7 @@ export const HURRIED: Plans = {
 export const TITLES: Readonly<Record<ServiceName, string>> = {
   api: 'API',
   worker: 'worker',
+  log: 'log',
   temporal: 'Temporal',
   postgres: 'PostgreSQL',
 };

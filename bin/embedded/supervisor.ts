@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { isLoopback, localUrl, type Config } from '../config.ts';
+import { isLoopback, localUrl, type Config, type DatabaseLogins } from '../config.ts';
 import { startGuard, type Guard } from './guard-client.ts';
 import { createKeeper, type Keeper, type RestartLimits, type Running } from './keeper.ts';
 import { tryLock } from './lock.ts';
@@ -26,7 +26,7 @@ export type SupervisorOptions = {
   /** Folder in which the children run. */
   readonly root: string;
   /** Absolute paths. */
-  readonly scripts: { readonly prepare: string; readonly worker: string; readonly api: string };
+  readonly scripts: Readonly<Record<'prepare' | NodeServiceName, string>>;
   readonly report: Report;
   /** Called when everything is ready; what it throws ends the run. */
   readonly onReady?: (ready: Ready) => Promise<void>;
@@ -35,10 +35,14 @@ export type SupervisorOptions = {
   readonly readyLimitMs?: number;
 };
 
+/** Our own programs that run all the time. */
+type NodeServiceName = 'log' | 'worker' | 'api';
+
 /** Where everything answers. */
 export type Ready = {
   readonly apiUrl: string;
   readonly databaseUrl: string;
+  readonly databaseLogins: DatabaseLogins;
   readonly temporalAddress: string;
   readonly temporalUiUrl: string | null;
   /** The database is the embedded one and sample people may exist. */
@@ -142,7 +146,7 @@ function createRun(
   return { options, stop, guard, keepers, record };
 }
 
-/** PostgreSQL, Temporal, preparation, worker, API: each needs those before it. */
+/** PostgreSQL, Temporal, preparation, log, worker, API: each needs those before it. */
 async function start(run: Run): Promise<Ready> {
   const { config, report } = run.options;
   const postgres = config.databaseUrl === null ? await keepPostgres(run) : null;
@@ -150,8 +154,8 @@ async function start(run: Run): Promise<Ready> {
   const ready = whereAll(config, postgres, temporal);
   const env = childEnv(run.options, ready);
   await prepare(run, env);
-  await keepNodeService(run, 'worker', env);
-  await keepNodeService(run, 'api', env);
+  for (const name of ['log', 'worker', 'api'] as const)
+    await keepNodeService(run, name, leastRights(name, env, ready));
   const step = report.step('Waiting until everything answers');
   await waitUntilReachable(`${ready.apiUrl}/readyz`, {
     limitMs: run.options.readyLimitMs ?? READY_LIMIT_MS,
@@ -167,9 +171,13 @@ function whereAll(
   postgres: EmbeddedPostgres | null,
   temporal: EmbeddedTemporal | null,
 ): Ready {
+  const database =
+    postgres === null
+      ? { databaseUrl: config.databaseUrl ?? '', databaseLogins: config.databaseLogins }
+      : { databaseUrl: postgres.url, databaseLogins: postgres.logins };
   return {
+    ...database,
     apiUrl: localUrl(config),
-    databaseUrl: postgres?.url ?? config.databaseUrl ?? '',
     temporalAddress: temporal?.address ?? config.temporal.address ?? '',
     temporalUiUrl: temporal?.uiUrl ?? config.temporal.uiUrl,
     embedded: postgres !== null && !config.production && isLoopback(config.host),
@@ -248,7 +256,7 @@ function prepare({ options, stop }: Run, env: NodeJS.ProcessEnv): Promise<void> 
   });
 }
 
-async function keepNodeService(run: Run, name: 'api' | 'worker', env: NodeJS.ProcessEnv) {
+async function keepNodeService(run: Run, name: NodeServiceName, env: NodeJS.ProcessEnv) {
   const { root: cwd, report, config, scripts, readyLimitMs } = run.options;
   const { dataDir } = config;
   const step = report.step(`Starting the ${TITLES[name]}`);
@@ -284,15 +292,36 @@ function childEnv({ config, env }: SupervisorOptions, ready: Ready): NodeJS.Proc
     COUNTERSIGN_POLICIES: config.policiesDir,
     COUNTERSIGN_TASK_QUEUE: config.temporal.taskQueue,
     COUNTERSIGN_LOG_KEY_FILE: config.log.keyFile,
+    COUNTERSIGN_STREAM_HEAD_KEY_FILE: config.streamHead.keyFile,
+    COUNTERSIGN_SIGNER_DIR: config.log.memoryDir,
     COUNTERSIGN_ENCRYPTION_KEY_FILE: config.encryption.keyFile,
     COUNTERSIGN_EMBEDDED: ready.embedded ? '1' : '0',
     COUNTERSIGN_TEMPORAL_UI_URL: ready.temporalUiUrl ?? '',
   };
 }
 
+/** What a program does not need for its work, it does not get: the owner's login, keys of others. */
+function leastRights(
+  name: NodeServiceName,
+  env: NodeJS.ProcessEnv,
+  { databaseLogins }: Ready,
+): NodeJS.ProcessEnv {
+  const { app, sequencer } = databaseLogins;
+  const login = name === 'log' ? sequencer : app;
+  return {
+    ...env,
+    DATABASE_APP_URL: name === 'log' ? '' : (app ?? ''),
+    DATABASE_SEQUENCER_URL: name === 'log' ? (sequencer ?? '') : '',
+    DATABASE_READER_URL: '',
+    ...(login === null ? {} : { DATABASE_URL: '' }),
+    ...(name === 'log' ? { ENCRYPTION_KEY: '' } : { LOG_SIGNING_KEY: '' }),
+    ...(name === 'api' ? {} : { LOG_STREAM_HEAD_KEY: '' }),
+  };
+}
+
 // --- stopping -------------------------------------------------------------------------------------
 
-/** API, worker, Temporal, PostgreSQL: nobody loses the ground under work that it still finishes. */
+/** API, worker, log, Temporal, PostgreSQL: nobody loses the ground under work that it still finishes. */
 async function stopEverything({ options, stop, guard, keepers }: Run): Promise<void> {
   for (const name of STOP_ORDER) {
     for (const keeper of keepers.filter((one) => one.name === name)) {

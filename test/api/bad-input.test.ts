@@ -156,6 +156,9 @@ describe('fields of a submission', () => {
   const wrong: [string, unknown][] = [
     ['/title', 7],
     ['/title', ''],
+    ['/title', ' \t'],
+    ['/title', '\u200b\u2800\u3164'],
+    ['/context/rationale', '\u00ad'],
     ['/title', null],
     ['/title', 'x'.repeat(301)],
     ['/summary', []],

@@ -204,6 +204,80 @@ describe('with a wait', () => {
     }
   });
 
+  describe('who may decide belongs to the answer: a change of the directory is one of the request', () => {
+    const eligibleIn = (read: Poll): readonly string[] => read.body?.stage?.eligible ?? [];
+    let added = 0;
+
+    async function addOfficer(grant: object | null): Promise<string> {
+      added += 1;
+      const id = `officer-${added}`;
+      const body = { id, name: id, roles: grant === null ? ['credit-officer'] : [] };
+      expect((await stack.call('cora', '/v1/people', { body })).status).toBe(201);
+      if (grant !== null) await grantTo(id, { role: 'credit-officer', ...grant });
+      return id;
+    }
+
+    async function grantTo(id: string, body: object): Promise<void> {
+      expect((await stack.call('cora', `/v1/people/${id}/roles`, { body })).status).toBe(201);
+    }
+
+    test.each([
+      { why: 'with a tag', tagged: true },
+      { why: 'without', tagged: false },
+    ])('somebody gets the role, $why: answered within two seconds', async ({ tagged }) => {
+      const { id } = await submit(stack, aLoan());
+      const before = await poll(id, null);
+      const waiting = poll(id, 'PT20S', tagged ? before.etag : undefined);
+      await untilWaiting();
+      await pause(300);
+      const officer = await addOfficer(null);
+      const granted = performance.now();
+      const after = await waiting;
+      expect(after.status).toBe(200);
+      expect(eligibleIn(before)).not.toContain(officer);
+      expect(eligibleIn(after)).toContain(officer);
+      expect(after.at - granted).toBeLessThan(2_000);
+    });
+
+    test('a role that ends by itself is noticed, and so is an absence that begins', async () => {
+      const until = new Date(Date.now() + 1_500).toISOString();
+      const officer = await addOfficer({ until });
+      const { id } = await submit(stack, aLoan());
+      const before = await poll(id, null);
+      expect(eligibleIn(before)).toContain(officer);
+      const after = await poll(id, 'PT20S', before.etag);
+      expect(eligibleIn(after)).not.toContain(officer);
+      expect(Date.now() - Date.parse(until)).toBeLessThan(2_000);
+
+      const away = await addOfficer(null);
+      const present = await poll(id, null);
+      expect(eligibleIn(present)).toContain(away);
+      const waiting = poll(id, 'PT20S', present.etag);
+      await untilWaiting();
+      await stack.deps.db.query(
+        `INSERT INTO absence (id, person_id, valid_from, valid_until, recorded_by, created_at)
+          VALUES (gen_random_uuid(), $1, $2, '2099-01-01', 'system', now())`,
+        [away, stack.clock.now()],
+      );
+      const left = performance.now();
+      const gone = await waiting;
+      expect(gone.status).toBe(200);
+      expect(eligibleIn(gone)).not.toContain(away);
+      expect(gone.at - left).toBeLessThan(2_000);
+    });
+
+    test('what changes elsewhere in it answers nobody before the end', async () => {
+      const { id } = await submit(stack, aLoan());
+      const { etag } = await poll(id, null);
+      const waiting = poll(id, 'PT3S', etag);
+      await untilWaiting();
+      await grantTo('sam', { role: `role-${Date.now()}` });
+      const read = await waiting;
+      expect(read).toMatchObject({ status: 304, body: null, etag });
+      expect(read.took).toBeGreaterThan(2_900);
+    });
+  });
+
   test('who may not see a request does not wait for it', async () => {
     const { id } = await submit(stack, aLoan());
     expectProblem(await stack.call('vic', `/v1/requests/${id}?wait=PT20S`), 404, 'NOT_FOUND');

@@ -4,6 +4,7 @@ import { problem } from '../../api/contract/common.ts';
 import { guardedRoutes } from '../../api/create-api.ts';
 import { PERMISSIONS } from '../../api/permissions.ts';
 import type { Route } from '../../api/route.ts';
+import { published } from '../support/acts.ts';
 import { openStack, type CallOptions, type Stack } from '../support/stack.ts';
 import {
   act,
@@ -56,7 +57,7 @@ const operations = (): [string, Operation][] =>
     ]),
   );
 
-const inDocument = (name: string): string => name.replace(/:(\w+)/g, '{$1}');
+const inDocument = (name: string): string => name.replace(/[:*](\w+)/g, '{$1}');
 
 /** Every object in the document with where it is. */
 function* walk(value: unknown, at = '#'): Generator<[string, Json]> {
@@ -228,6 +229,7 @@ async function sampleRun(): Promise<Map<string, [string, string, CallOptions][]>
   });
   const reason = 'A reason of more than twenty characters.';
   await stack.call('vic', `/v1/requests/${rejected}/view`);
+  await published(stack, rejected);
   const runs: [string, string, string, CallOptions?][] = [
     ['POST /v1/requests', 'app', '/v1/requests', { body: aSureLoan() }],
     ['POST /v1/requests', 'eve', '/v1/requests', { body: aVendor() }],
@@ -238,6 +240,7 @@ async function sampleRun(): Promise<Map<string, [string, string, CallOptions][]>
     ['GET /v1/requests/:id/view', 'omar', `/v1/requests/${pending}/view`],
     ['GET /v1/requests/:id/view', 'cora', `/v1/requests/${held}/view`],
     ['GET /v1/requests/:id/chain', 'app', `/v1/requests/${pending}/chain`],
+    ['GET /v1/requests/:id/evidence', 'app', `/v1/requests/${pending}/evidence`],
     [
       'POST /v1/requests/:id/decisions',
       'vic',
@@ -277,6 +280,8 @@ async function sampleRun(): Promise<Map<string, [string, string, CallOptions][]>
       '/v1/policies/documented/versions',
       { raw: policy, headers: { 'Content-Type': 'text/yaml' } },
     ],
+    ['GET /v1/log/tile/entries/*path', 'ada', '/v1/log/tile/entries/000.p/1'],
+    ['GET /v1/log/streams/:id/head', 'ada', `/v1/log/streams/${rejected}/head`],
     ['GET /v1/people', 'eve', '/v1/people'],
     ['GET /v1/people/:id', 'eve', '/v1/people/cora'],
     [
@@ -338,7 +343,9 @@ test('every answer of a sample run is one that the document describes', async ()
       expect(reply.status, what).toBeLessThan(300);
       const answer = route.answers[reply.status];
       expect(answer, what).toBeDefined();
-      if (answer?.schema === undefined) expect(reply.text, what).toBe('');
+      if (answer?.mediaType !== undefined)
+        expect(reply.headers.get('content-type'), what).toBe(answer.mediaType);
+      else if (answer?.schema === undefined) expect(reply.text, what).toBe('');
       else expectFits(answer.schema, reply.body, what);
       for (const header of answer?.headers ?? [])
         if (header !== 'Link') expect(reply.headers.get(header), what).not.toBeNull();

@@ -9,6 +9,7 @@ import { SCOPES, type Scope } from '../../application/principal.ts';
 import { BY_ENGINE } from '../../application/sealing.ts';
 import { addDuration } from '../../domain/instant.ts';
 import { openStack, type Reply, type Stack } from '../support/stack.ts';
+import { published } from '../support/acts.ts';
 import { aLoan, countRows, expectProblem, submit } from './support/calls.ts';
 
 let stack: Stack;
@@ -19,6 +20,7 @@ const keys: Record<string, string> = {};
 beforeAll(async () => {
   stack = await openStack({ worker: false, dispatcher: false });
   requestId = (await submit(stack, aLoan())).id;
+  await published(stack, requestId);
   for (const scope of SCOPES)
     keys[scope] = await keyOf(
       `without-${scope.replace(':', '-')}`,
@@ -90,6 +92,12 @@ test('what the contract fixes is not a matter of the matrix', () => {
     'GET /openapi.json',
     'GET /docs',
     'GET /docs/:file',
+    'GET /v1/log/checkpoint',
+    'GET /v1/log/key',
+    'GET /v1/log/keys',
+    'GET /v1/log/tile/:level/*path',
+    'GET /v1/log/proof/inclusion',
+    'GET /v1/log/proof/consistency',
   ]);
   // An app submits, reads, withdraws; it never sees a view, decides, overrides or changes a rule or a person.
   const byApps = GUARDED.filter(([, { app }]) => app !== false).map(([name]) => name);
@@ -98,8 +106,11 @@ test('what the contract fixes is not a matter of the matrix', () => {
     'GET /v1/requests',
     'GET /v1/requests/:id',
     'GET /v1/requests/:id/chain',
+    'GET /v1/requests/:id/evidence',
     'GET /v1/requests/:id/commands/:commandId',
     'POST /v1/requests/:id/withdrawal',
+    'GET /v1/log/tile/entries/*path',
+    'GET /v1/log/streams/:id/head',
     'GET /v1/policies',
     'GET /v1/policies/:id/versions/:version',
   ]);
@@ -114,9 +125,14 @@ test('what the contract fixes is not a matter of the matrix', () => {
 // ---- who is turned away --------------------------------------------------------------------------
 
 /** The address of a route with things that exist, so that only the permission can be in the way. */
+const QUERIES: Readonly<Record<string, string>> = {
+  '/v1/log/proof/inclusion': '?index=0&size=1',
+  '/v1/log/proof/consistency': '?from=1&to=1',
+};
+
 function addressOf(name: string, request = requestId): { method: string; path: string } {
   const [method = '', pattern = ''] = name.split(' ');
-  const id = pattern.startsWith('/v1/requests')
+  const id = /^\/v1\/(?:requests|log)/.test(pattern)
     ? request
     : pattern.startsWith('/v1/people')
       ? 'eve'
@@ -128,8 +144,10 @@ function addressOf(name: string, request = requestId): { method: string; path: s
     .replace(':commandId', '00000000-0000-4000-8000-000000000000')
     .replace(':version', '1')
     .replace(':keyId', '0000000000000000')
-    .replace(':file', 'start.js');
-  return { method, path };
+    .replace(':file', 'start.js')
+    .replace(':level/*path', '0/000.p/1')
+    .replace('*path', '000.p/1');
+  return { method, path: `${path}${QUERIES[pattern] ?? ''}` };
 }
 
 async function callWith(
@@ -286,13 +304,64 @@ describe('this machine', () => {
     expect(isFromLoopback({ socket: { remoteAddress }, headers: {} })).toBe(expected);
   });
 
-  test.each(['x-forwarded-for', 'forwarded', 'x-real-ip', 'via'])(
-    'a call that a proxy on this machine passed on (%s) is not from here',
-    (name) => {
-      const socket = { remoteAddress: '127.0.0.1' };
-      expect(isFromLoopback({ socket, headers: { [name]: '192.0.2.7' } })).toBe(false);
-    },
-  );
+  test.each([
+    'x-forwarded-for',
+    'x-forwarded-host',
+    'x-forwarded-proto',
+    'x-forwarded-port',
+    'x-forwarded-prefix',
+    'x-forwarded-client-cert',
+    'x-forwarded',
+    'forwarded-for',
+    'forwarded',
+    'x-original-forwarded-for',
+    'x-original-host',
+    'x-real-ip',
+    'x-client-ip',
+    'client-ip',
+    'true-client-ip',
+    'cf-connecting-ip',
+    'cf-connecting-ipv6',
+    'cf-ray',
+    'cf-visitor',
+    'fastly-client-ip',
+    'fly-client-ip',
+    'do-connecting-ip',
+    'x-cluster-client-ip',
+    'x-appengine-user-ip',
+    'x-azure-clientip',
+    'x-azure-socketip',
+    'x-envoy-external-address',
+    'x-amzn-trace-id',
+    'x-originating-ip',
+    'x-remote-addr',
+    'wl-proxy-client-ip',
+    'cdn-loop',
+    'via',
+  ])('a call that a proxy on this machine passed on (%s) is not from here', async (name) => {
+    const socket = { remoteAddress: '127.0.0.1' };
+    expect(isFromLoopback({ socket, headers: { [name]: '192.0.2.7' } })).toBe(false);
+    // … so a sample token that comes with it is nobody's.
+    const headers = { [name]: '192.0.2.7' };
+    const reply = await stack.call('eve', '/v1/requests', { headers });
+    expect(reply).toMatchObject({ status: 401, body: { code: 'UNAUTHENTICATED' } });
+    expect((await stack.call('app', '/v1/requests', { headers })).status).toBe(200);
+  });
+
+  test('what programs and browsers send themselves is no sign of a proxy', async () => {
+    const headers = {
+      ...{
+        'User-Agent': 'curl/8',
+        Accept: '*/*',
+        'Accept-Language': 'en',
+        Origin: 'http://a.example',
+      },
+      ...{ Referer: 'http://127.0.0.1/', DNT: '1', 'X-Requested-With': 'fetch', Priority: 'u=1' },
+      ...{ Traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' },
+      ...{ 'X-Request-Id': 'a', 'Sec-Fetch-Site': 'same-origin', 'Cache-Control': 'no-cache' },
+    };
+    expect((await stack.call('eve', '/v1/requests', { headers })).status).toBe(200);
+  });
 
   test('a sample token is good here only; an app key everywhere', async () => {
     const from = (who: string, remoteAddress: string) =>

@@ -85,17 +85,21 @@ describe('publishing', () => {
     const before = await countRows(stack);
     const next = yaml('matched', 'objective: more\n');
     expectProblem(await publish('matched', next), 428, 'PRECONDITION_REQUIRED');
-    for (const tag of ['"matched@2"', '"other@1"', 'matched@1', 'W/"matched@1"', '"1"', '*', ''])
+    for (const tag of [
+      ...['"matched@2"', '"other@1"', 'matched@1', 'W/"matched@1"', '"1"', ''],
+      ...['"matched@2", "other@1"', '"a,"matched@1"', '"matched@1" "x"', '*, "matched@2"', '**'],
+    ]) {
+      const reply = await publish('matched', next, { 'If-Match': tag });
+      const { detail } = expectProblem(reply, 412, 'PRECONDITION_FAILED');
+      expect(detail).toMatch(/newest version is 1\b/);
+      expect(detail).not.toMatch(/-1/);
+    }
+    for (const tag of ['"unseen@1"', '*'])
       expectProblem(
-        await publish('matched', next, { 'If-Match': tag }),
+        await publish('unseen', yaml('unseen'), { 'If-Match': tag }),
         412,
         'PRECONDITION_FAILED',
       );
-    expectProblem(
-      await publish('unseen', yaml('unseen'), { 'If-Match': '"unseen@1"' }),
-      412,
-      'PRECONDITION_FAILED',
-    );
     expect(await countRows(stack)).toEqual(before);
     const second = await publish('matched', next, { 'If-Match': '"matched@1"' });
     expect(second.status).toBe(201);
@@ -108,6 +112,12 @@ describe('publishing', () => {
     );
     const first = await stack.call<{ source: string }>('cora', '/v1/policies/matched/versions/1');
     expect(first.body.source).toBe(yaml('matched'));
+    // RFC 9110 13.1.1: one of a list is enough, and `*` takes whichever there is.
+    const lists = ['"matched@2", "zz"', 'W/"matched@3", "x,y" ,"matched@3"', '*', ' * '];
+    for (const [n, tag] of lists.entries()) {
+      const reply = await publish('matched', `${next}# ${n}\n`, { 'If-Match': tag });
+      expect(reply, tag).toMatchObject({ status: 201, body: { version: n + 3 } });
+    }
   });
 
   test('by ten at once gives one next version', async () => {

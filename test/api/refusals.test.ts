@@ -1,4 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { secretHash } from '../../application/secret.ts';
+import { insertToken } from '../../prisma/directory-store.ts';
 import { openStack, type Stack } from '../support/stack.ts';
 import {
   act,
@@ -16,6 +19,9 @@ import {
   type CommandReply,
 } from './support/calls.ts';
 
+/** The owner of the sample app has no token of his own; here he tries all the same. */
+const OTTO = `csp_${randomBytes(32).toString('base64url')}`;
+
 let stack: Stack;
 beforeAll(async () => {
   stack = await openStack();
@@ -23,6 +29,11 @@ beforeAll(async () => {
     const headers = { 'Content-Type': 'application/yaml' };
     await stack.call('cora', `/v1/policies/${id}/versions`, { raw, headers });
   }
+  const hash = secretHash(OTTO.replace('csp_', ''));
+  const createdAt = stack.deps.now();
+  await stack.deps.db.transaction(async (tx) => {
+    tx.write(insertToken({ hash, person: 'otto', createdAt }));
+  });
 });
 afterAll(() => stack.close());
 
@@ -90,7 +101,7 @@ const REFUSALS: readonly Refusal[] = [
     why: 'owns the app that asked',
     reason: 'OWN_REQUEST',
     given: submitted(aLoan()),
-    attempt: decides('cora'),
+    attempt: decides(OTTO),
   },
   {
     why: 'asked in person',
@@ -167,6 +178,24 @@ const REFUSALS: readonly Refusal[] = [
     reason: 'REASON_TOO_SHORT',
     given: submitted(aLoan()),
     attempt: overrides('olga', 'stop', ' \u00a0\u3000\n'.repeat(10)),
+  },
+  {
+    why: 'gives 40 zero-width spaces',
+    reason: 'REASON_TOO_SHORT',
+    given: submitted(aLoan()),
+    attempt: overrides('olga', 'stop', '\u200b'.repeat(40)),
+  },
+  {
+    why: 'gives 40 empty Braille patterns',
+    reason: 'REASON_TOO_SHORT',
+    given: submitted(aLoan()),
+    attempt: overrides('olga', 'stop', '\u2800'.repeat(40)),
+  },
+  {
+    why: 'gives 19 characters and what nobody can see between them',
+    reason: 'REASON_TOO_SHORT',
+    given: submitted(aLoan()),
+    attempt: overrides('olga', 'stop', 'x\u3164\u00ad\u2060'.repeat(19)),
   },
   {
     why: 'gives no reason',

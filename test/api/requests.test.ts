@@ -4,6 +4,7 @@ import canonicalize from 'canonicalize';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { RequestShape } from '../../application/request-shape.ts';
 import { track } from '../support/no-leaks.ts';
+import { published } from '../support/acts.ts';
 import { openStack, type Stack } from '../support/stack.ts';
 import {
   act,
@@ -220,6 +221,28 @@ async function eventually(check: () => Promise<void>, withinMs = 5_000): Promise
   }
 }
 
+// ---- what no policy matches ----------------------------------------------------------------------
+
+test('in the sample installation somebody can decide what no policy matches, and somebody override it', async () => {
+  const unmatched = aLoan({ action: { operation: 'refund.pay', target: 'order/1' } });
+  const decided = await submit(stack, unmatched);
+  expect(decided.stage?.eligible).toEqual(['cora']);
+  expect((await decide(stack, 'cora', decided.id)).body.outcome).toMatchObject({ kind: 'settled' });
+  expect(await read(stack, decided.id)).toMatchObject({
+    status: 'approved',
+    resolution: { mayProceed: true, by: ['cora'] },
+  });
+  expect((await chain(stack, decided.id)).map(({ record }) => record.kind).slice(3)).toEqual([
+    ...['viewed', 'decided', 'resolved'],
+  ]);
+  const stopped = await submit(stack, unmatched);
+  const stop = { effect: 'stop', reason: 'refunds are stopped for now' };
+  const reply = await act(stack, 'olga', `${stopped.id}/overrides`, stop);
+  expect(reply.body.outcome).toMatchObject({ kind: 'settled' });
+  // Who answers for the app has no role of its own to lose, and nobody calls in that name.
+  expect(stack.credentials.people.map(({ id }) => id)).not.toContain('otto');
+});
+
 // ---- viewing and deciding ------------------------------------------------------------------------
 
 test('a view shows what was submitted and seals that it was shown', async () => {
@@ -235,8 +258,8 @@ test('a view shows what was submitted and seals that it was shown', async () => 
     rule: { name: 'everything else', when: null },
     stage: expect.objectContaining({ name: 'first line', eligible: ['eve', 'omar'] }),
     excluded: [
-      { person: 'cora', reason: 'OWN_REQUEST' },
       { person: 'dana', reason: 'OWN_REQUEST' },
+      { person: 'otto', reason: 'OWN_REQUEST' },
     ],
   });
   const sealed = (await chain(stack, id)).at(-1);
@@ -301,19 +324,24 @@ test('one rejection rejects', async () => {
 test('a chain is the exact records: each leaf is its bytes, each names the one before', async () => {
   const { id } = await submit(stack, aVendor());
   await decide(stack, 'vic', id, 'reject');
+  await published(stack, id);
   const reply = await stack.call<{
     requestId: string;
     checkpoint: string | null;
     records: { seq: number; index: number | null; leafHash: string; bytes: string }[];
   }>('cora', `/v1/requests/${id}/chain`);
   expect(reply.body.requestId).toBe(id);
-  expect(reply.body.checkpoint).toBeNull();
+  const [origin, size] = reply.body.checkpoint?.split('\n') ?? [];
+  expect(origin).toBe(stack.deps.origin);
+  const places = reply.body.records.map(({ index }) => index ?? Infinity);
+  expect(places).toEqual(places.toSorted((a, b) => a - b));
+  expect(places.every((index) => index < Number(size))).toBe(true);
   let previous: string | null = null;
   for (const [seq, { bytes, leafHash, ...record }] of reply.body.records.entries()) {
     const raw = Buffer.from(bytes, 'base64');
     expect(raw.toString('base64')).toBe(bytes);
     expect(leafHash).toBe(sha256(Buffer.concat([Buffer.of(0), raw])));
-    expect(record).toEqual({ seq, index: null });
+    expect(record).toEqual({ seq, index: places[seq] });
     expect(JSON.parse(raw.toString())).toMatchObject({ seq, prev: previous, stream: id });
     previous = leafHash;
   }

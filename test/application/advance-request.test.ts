@@ -62,6 +62,102 @@ describe('the same command', () => {
   });
 });
 
+describe('commands that waited are decided in the order in which they were written', () => {
+  type Told = { outcome: { kind: string; approvals?: number; reason?: string } };
+  const told = async (command: string): Promise<string | number | undefined> => {
+    const { outcome } = (await world.answer(command)) as Told;
+    return outcome.reason ?? outcome.approvals ?? outcome.kind;
+  };
+
+  test('the second of one person is delivered first: the first counts, the second came too late', async () => {
+    const id = await submitted();
+    const approve = await world.command(id, 'eve', await world.decision(id));
+    world.clock.move('PT20S');
+    const reject = await world.command(id, 'eve', await world.decision(id, { verdict: 'reject' }));
+    const after = await world.step(id, reject);
+    expect(after).toMatchObject({ seq: 4, finished: false });
+    expect(await told(approve)).toBe(1);
+    expect(await told(reject)).toBe('ALREADY_DECIDED');
+    expect((await world.row(id)).state.decisions).toMatchObject([
+      { person: 'eve', verdict: 'approve' },
+    ]);
+    // Whoever brings the first one now finds it answered.
+    expect(await world.step(id, approve)).toMatchObject({ seq: 4 });
+    expect(await kindsOf(id)).toEqual([...openedWith, 'decided', 'refused']);
+    await expectSound(id);
+  });
+
+  test('of one instant, by their ids', async () => {
+    const id = await submitted();
+    const commands: { command: string; who: string }[] = [];
+    for (const who of ['omar', 'eve', 'dana'])
+      commands.push({ command: await world.command(id, who, await world.decision(id)), who });
+    commands.sort((a, b) => (a.command < b.command ? -1 : 1));
+    await world.step(id, commands.at(-1)?.command);
+    expect((await world.row(id)).state.decisions.map(({ person }) => person)).toEqual(
+      commands.slice(0, 2).map(({ who }) => who),
+    );
+    expect(await Promise.all(commands.map(({ command }) => told(command)))).toEqual([
+      ...[1, 2, 'NOT_ELIGIBLE'],
+    ]);
+    await expectSound(id);
+  });
+
+  test('forty that are delivered at once, the newest first: each once, in order', async () => {
+    const id = await submitted();
+    const commands: string[] = [];
+    for (let n = 0; n < 40; n += 1) {
+      world.clock.move('PT1S');
+      commands.push(await world.command(id, 'mia', await world.decision(id)));
+    }
+    await Promise.all(commands.toReversed().map((command) => world.step(id, command)));
+    const answers = (await Promise.all(commands.map((one) => world.answer(one)))) as {
+      record: { seq: number };
+    }[];
+    expect(answers.map(({ record }) => record.seq)).toEqual(commands.map((_, n) => n + 3));
+    expect(await kindsOf(id)).toHaveLength(43);
+    await expectSound(id);
+  });
+
+  test('one that cannot be read holds up nobody, and is told', async () => {
+    const id = await submitted();
+    const broken = await world.command(id, 'eve', await world.decision(id));
+    await world.deps.db.query('UPDATE command SET payload = $2 WHERE id = $1', [
+      broken,
+      Buffer.alloc(64),
+    ]);
+    world.clock.move('PT1S');
+    const second = await world.command(id, 'omar', await world.decision(id));
+    const before = world.faults.length;
+    await world.step(id, second);
+    expect(await told(second)).toBe(1);
+    expect(await world.answer(broken)).toBeNull();
+    expect(world.faults.slice(before)).toEqual([expect.stringContaining(broken)]);
+    await expect(world.step(id, broken)).rejects.toThrow(Error);
+    expect(await kindsOf(id)).toEqual([...openedWith, 'decided']);
+  });
+
+  test('looking at the request decides nothing that waits for its gate', async () => {
+    const id = await submitted();
+    const waiting = await world.command(id, 'eve', await world.decision(id));
+    world.clock.move('PT1S');
+    const view = { name: 'view', sha256: 'ab'.repeat(32), bytes: 2 } as const;
+    const viewing = await world.command(id, 'omar', { kind: 'view', view });
+    await world.step(id, viewing);
+    expect(await world.answer(waiting)).toBeNull();
+    expect(await kindsOf(id)).toEqual([...openedWith, 'viewed']);
+  });
+
+  test('what waits on another request has no part in it', async () => {
+    const [id, other] = [await submitted(), await submitted()];
+    const waiting = await world.command(other, 'eve', await world.decision(other));
+    world.clock.move('PT1S');
+    await world.step(id, await world.command(id, 'eve', await world.decision(id)));
+    expect(await world.answer(waiting)).toBeNull();
+    expect(await kindsOf(other)).toEqual(openedWith);
+  });
+});
+
 describe('different commands at once', () => {
   test('are decided one after the other: the quorum counts, each is told the truth', async () => {
     const id = await submitted();
@@ -152,7 +248,7 @@ describe('people are read inside the step', () => {
     );
     const command = await world.command(id, 'omar', await world.decision(id));
     await world.step(id, command);
-    await world.deps.db.query('DELETE FROM absence');
+    await world.owner.query('DELETE FROM absence');
     const outcome = reason === null ? { kind: 'counted' } : { kind: 'refused', reason };
     expect(await world.answer(command)).toMatchObject({ outcome });
   });

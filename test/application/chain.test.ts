@@ -170,7 +170,7 @@ describe('what a superuser changed with the triggers asleep is named', () => {
     );
     const place = openingPlace(id, opening?.seq ?? -1, opening?.path ?? '');
     const other = JSON.stringify({ salt: 'ab'.repeat(32), value: 'second reason' });
-    await db.query('UPDATE opening SET ciphertext = $2 WHERE stream_id = $1', [
+    await world.owner.query('UPDATE opening SET ciphertext = $2 WHERE stream_id = $1', [
       id,
       vault.encrypt(dekId, place, other),
     ]);
@@ -180,7 +180,7 @@ describe('what a superuser changed with the triggers asleep is named', () => {
 
 test('what was erased leaves a valid chain whose words are gone', async () => {
   const id = await aChain();
-  await world.deps.db.query(
+  await world.owner.query(
     `UPDATE dek SET wrapped = NULL, destroyed_at = now() WHERE dek_id IN
       (SELECT dek_id FROM opening WHERE stream_id = $1 UNION SELECT dek_id FROM reference WHERE stream_id = $1)`,
     [id],

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 beforeEach(async () => {
-  await world.deps.db.query('TRUNCATE request CASCADE');
+  await world.owner.query('TRUNCATE request CASCADE');
   await world.deps.db.query(`UPDATE installation SET temporal_namespace_id = 'namespace-1'`);
   world.faults.length = 0;
 });

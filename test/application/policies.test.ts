@@ -71,12 +71,14 @@ describe('publishing', () => {
       [id],
     );
     const stream = row?.stream_id ?? '';
-    expect((await world.records(stream)).map(({ body }) => body)).toEqual(
+    expect((await world.records(stream)).map(({ body }) => body)).toMatchObject(
       [first, second].map(({ version, sourceSha256 }) => ({
         policy_id: id,
         version,
         change: 'published',
+        mode: 'enforced',
         policy_digest: sourceSha256,
+        before_digest: version === 1 ? null : first.sourceSha256,
       })),
     );
     const bytes = (await recordsOf(world.deps.db, stream)).map((record) => record.bytes);
@@ -107,7 +109,7 @@ describe('publishing', () => {
       await tx.query({ text: 'SELECT 1 FROM installation FOR UPDATE', values: [] });
       const all = Array.from({ length: 4 }, () => codeOf(publishing({ id, source, expected: 1 })));
       await vi.waitFor(async () => {
-        const waiting = await world.deps.db.query(
+        const waiting = await world.owner.query(
           `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
         );
         expect(waiting).toHaveLength(4);
@@ -174,6 +176,98 @@ describe('what cannot be published', () => {
       ],
     ]);
   });
+
+  test('is told in one answer what is wrong in words and what cannot be fulfilled', async () => {
+    const { id } = aSource();
+    const source = `id: somebody-else
+kind: kind-of-nobody
+foo: 1
+rules:
+  - name: broken
+    when: request.(
+    effect: review
+    stages:
+      - { name: first, role: nobody-has-this, quorum: 1, deadline: soon, bar: 2 }
+      - { name: second, role: credit-officer, quorum: 9, distinctFrom: [no such stage], onTimeout: next-stage }
+  - name: all the rest
+    effect: approve
+    stages: [{ name: only, role: security, quorum: 1, deadline: P1D }]
+  - name: too late
+    effect: maybe
+    stages: [{ name: only, role: Not A Role, quorum: 0, escalations: [{ after: PT1H, to: nor-this }] }]
+`;
+    expect(await problemsOf(source, id)).toEqual([
+      'POLICY_INVALID',
+      [
+        '/foo',
+        '/id',
+        '/rules/0/stages/0/bar',
+        '/rules/0/stages/0/deadline',
+        '/rules/0/stages/0/role',
+        '/rules/0/stages/1/distinctFrom/0',
+        '/rules/0/stages/1/onTimeout',
+        '/rules/0/stages/1/onTimeout',
+        '/rules/0/stages/1/quorum',
+        '/rules/0/when',
+        '/rules/1/stages',
+        '/rules/2',
+        '/rules/2/effect',
+        '/rules/2/stages/0/escalations/0/to',
+        '/rules/2/stages/0/quorum',
+        '/rules/2/stages/0/role',
+      ],
+    ]);
+    expect(await versions(id)).toEqual([]);
+  });
+
+  test.each([
+    {
+      why: 'a condition that is none hides no rule after it',
+      change: ['    effect: review', '    when: 7\n    effect: review'],
+      pointers: ['/rules/0/when'],
+    },
+    {
+      why: 'a deadline that cannot be read is there all the same',
+      change: ['        deadline: P1D', '        deadline: bogus\n        onTimeout: next-stage'],
+      pointers: ['/rules/0/stages/0/deadline'],
+    },
+    {
+      why: 'a stage without a name of its own is none that a later one may not mean',
+      change: ['- name: first line', '- name: 5'],
+      pointers: ['/rules/0/stages/0/name'],
+    },
+    {
+      why: 'a role that is missing is not one that nobody holds',
+      change: ['        role: credit-officer\n', ''],
+      pointers: ['/rules/0/stages/0/role'],
+    },
+    {
+      why: 'a stage that is no object keeps its place',
+      change: ['      - name: first line', '      - nothing\n      - name: first line'],
+      pointers: ['/rules/0/stages/0'],
+    },
+    {
+      why: 'where nobody can say whether it is enabled, who is missing is not said',
+      change: [/kind: (.*)$/m, 'kind: $1\nenabled: perhaps\nextra: 1'],
+      also: ['risk-manager', 'nobody-has-this'],
+      pointers: ['/enabled', '/extra'],
+    },
+    {
+      why: 'one that is off may wait for its people, whatever its shape',
+      change: [/kind: (.*)$/m, 'kind: $1\nenabled: false\nextra: 1'],
+      also: ['risk-manager', 'nobody-has-this'],
+      pointers: ['/extra'],
+    },
+  ] as const)(
+    'no problem that follows from another: $why',
+    async ({ change, pointers, ...more }) => {
+      const also = 'also' in more ? more.also : ['', ''];
+      const { id, source } = aSource((text) =>
+        text.replace(change[0], change[1]).replace(also[0] ?? '', also[1] ?? ''),
+      );
+      expect(await problemsOf(source, id)).toEqual(['POLICY_INVALID', [...pointers]]);
+    },
+  );
 
   test.each([
     { why: 'no YAML', change: () => 'id: [', pointers: [''] },

@@ -255,6 +255,7 @@ describe('a broken policy', () => {
       problem: '/controls: must have at most 50 entries',
     },
     { document: aPolicy({ owner: ' ' }), problem: '/owner: must not be empty' },
+    { document: aPolicy({ owner: '\u200b\u2800' }), problem: '/owner: must not be empty' },
     {
       document: aPolicy({ reviewBy: '2027-02-29' }),
       problem: '/reviewBy: must be a date that exists, such as 2027-01-31',

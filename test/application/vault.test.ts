@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { createVault } from '../../application/vault.ts';
+import { createVault, Unreadable } from '../../application/vault.ts';
 import type { Reader } from '../../prisma/directory-store.ts';
 import type { StoredKey } from '../../prisma/key-store.ts';
 
@@ -115,6 +115,20 @@ describe('the key-encryption key', () => {
     const other = createVault(randomBytes(32));
     await expect(other.prepare(storing(key), [key.dekId])).rejects.toThrow('ENCRYPTION_KEY');
     expect(() => other.encrypt(key.dekId, PLACE, TEXT)).toThrow(Error);
+  });
+
+  test('one key that cannot be unwrapped leaves the others usable, and is not taken for an erased one', async () => {
+    const [broken, fine] = [stored(), stored()];
+    const vault = createVault(KEK);
+    const reader = storing({ ...broken.key, kek: 'another' }, fine.key);
+    const ids = [broken.key.dekId, fine.key.dekId];
+    await expect(vault.prepare(reader, ids)).rejects.toThrow(Unreadable);
+    expect(vault.decrypt(fine.key.dekId, PLACE, fine.ciphertext)).toBe(TEXT);
+    expect(() => vault.decrypt(broken.key.dekId, PLACE, broken.ciphertext)).toThrow(Unreadable);
+    expect(() => vault.encrypt(broken.key.dekId, PLACE, TEXT)).toThrow(Error);
+    // Once it is mended it is read again.
+    await vault.prepare(storing(broken.key), [broken.key.dekId]);
+    expect(vault.decrypt(broken.key.dekId, PLACE, broken.ciphertext)).toBe(TEXT);
   });
 
   test('another one that pretends to be ours opens nothing', async () => {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { openDatabase, type Database } from '../../prisma/database.ts';
 import { reading, factsOfPeople } from '../../prisma/directory-store.ts';
 import { findApp } from '../../prisma/app-store.ts';
 import { findCommand, insertCommand } from '../../prisma/command-store.ts';
-import type { Database } from '../../prisma/database.ts';
 import { recordsOf } from '../../prisma/ledger-store.ts';
 import { findRequest, type RequestRow } from '../../prisma/request-store.ts';
 import { advanceRequest } from '../../application/advance-request.ts';
@@ -44,6 +44,8 @@ export interface World {
   row(requestId: string): Promise<RequestRow>;
   records(stream: string): Promise<LedgerRecord[]>;
   answer(commandId: string): Promise<unknown>;
+  /** The superuser, for what the product's own role may not do. */
+  readonly owner: Database;
   close(): Promise<void>;
 }
 
@@ -121,14 +123,16 @@ export async function openWorld(policies: readonly string[] = [POLICY]): Promise
   };
   await ensureSampleDirectory(deps);
   for (const source of policies) await publish(deps, source);
+  const owner = openDatabase(database.url, 2);
   const close = track('world', async () => {
+    await owner.close();
     await deps.db.close();
     await database.drop();
   });
-  return { url: database.url, deps, clock, needed, faults, close, ...actions(deps) };
+  return { url: database.url, deps, clock, needed, faults, owner, close, ...actions(deps) };
 }
 
-type Actions = Omit<World, 'url' | 'deps' | 'clock' | 'needed' | 'faults' | 'close'>;
+type Actions = Omit<World, 'url' | 'deps' | 'clock' | 'needed' | 'faults' | 'owner' | 'close'>;
 
 function actions(deps: SubmitDeps): Actions {
   const { db, vault } = deps;
@@ -214,6 +218,7 @@ export function aGateway(differs: Partial<WorkflowGateway> = {}) {
     startGate: async () => undefined,
     deliver: async () => 'decided',
     namespaceId: async () => 'namespace-1',
+    arrangeSelfCheck: async () => undefined,
     close: async () => undefined,
     ...differs,
   };

@@ -9,6 +9,7 @@ describe('defaults', () => {
   test('an empty environment means embedded servers, loopback and folders of this clone', () => {
     expect(read({})).toEqual({
       databaseUrl: null,
+      databaseLogins: { app: null, sequencer: null, reader: null },
       temporal: {
         address: null,
         namespace: 'default',
@@ -23,8 +24,11 @@ describe('defaults', () => {
       log: {
         origin: null,
         signingKey: null,
+        previousKey: null,
         keyFile: '/srv/clone/.countersign/keys/log-signing-key.pem',
+        memoryDir: '/srv/clone/.countersign/signer',
       },
+      streamHead: { key: null, keyFile: '/srv/clone/.countersign/keys/stream-head-key.pem' },
       encryption: { key: null, keyFile: '/srv/clone/.countersign/keys/encryption-key' },
       dataDir: '/srv/clone/.countersign',
       cacheDir: join(homedir(), '.cache', 'countersign'),

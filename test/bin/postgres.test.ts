@@ -61,10 +61,10 @@ describe('the cluster', () => {
 
 test('tools beside it find it while it runs', async () => {
   const { url, stop } = await start();
-  expect(await embeddedDatabaseUrl(dataDir)).toBe(url);
+  expect(await embeddedDatabaseUrl(dataDir, 'owner')).toBe(url);
   await stop();
-  expect(await embeddedDatabaseUrl(dataDir)).toBeNull();
-  expect(await embeddedDatabaseUrl(join(dataDir, 'elsewhere'))).toBeNull();
+  expect(await embeddedDatabaseUrl(dataDir, 'owner')).toBeNull();
+  expect(await embeddedDatabaseUrl(join(dataDir, 'elsewhere'), 'owner')).toBeNull();
 });
 
 describe('starting again', () => {

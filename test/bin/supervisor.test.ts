@@ -52,7 +52,7 @@ describe('starting', () => {
 });
 
 describe('deaths', () => {
-  test.each(['worker', 'api'] as const)('a killed %s is started again', async (name) => {
+  test.each(['worker', 'log', 'api'] as const)('a killed %s is started again', async (name) => {
     const run = await startSupervised(EXTERNAL);
     await run.says('ready {');
     const before = run.identity(name);
@@ -75,7 +75,8 @@ describe('deaths', () => {
     }
     expect(await run.exitCode).toBe(1);
     expect(run.output()).toContain('worker ended 4 times within 2 minutes');
-    expect(run.journal().at(-1)).toMatch(/^api ended/);
+    const ended = run.journal().filter((line) => line.includes('ended'));
+    expect(ended.map((line) => line.split(' ')[0])).toEqual(['api', 'log']);
   });
 
   test('a worker that never gets ready ends the start', async () => {
@@ -101,15 +102,16 @@ describe('deaths', () => {
 });
 
 describe('stopping', () => {
-  test('first the API, then the worker, and a Ctrl-C that arrives three times is one', async () => {
+  test('first the API, then the worker, then the log, and a Ctrl-C that arrives three times is one', async () => {
     const run = await startSupervised({ ...EXTERNAL, STAND_IN_DRAIN_MS: '300' });
     await run.says('ready {');
     for (let times = 0; times < 3; times += 1) process.kill(run.pid, 'SIGINT');
     expect(await run.exitCode).toBe(0);
     const events = run.journal().map((line) => line.replace(/ \d+$/, ''));
     expect(events).toEqual([
-      ...['worker ready', 'api ready'],
+      ...['log ready', 'worker ready', 'api ready'],
       ...['api SIGTERM', 'api ended', 'worker SIGTERM', 'worker ended'],
+      ...['log SIGTERM', 'log ended'],
     ]);
     expect(existsSync(join(run.dataDir, 'run.lock'))).toBe(false);
   });
@@ -150,17 +152,17 @@ describe('with embedded servers', () => {
     expect(await run.exitCode).toBe(0);
     expect(servers.map(isAlive)).toEqual([false, false]);
     const stopped = [...run.output().matchAll(/Stopping (\w+)/g)].map(([, name]) => name);
-    expect(stopped).toEqual(['API', 'worker', 'Temporal', 'PostgreSQL']);
+    expect(stopped).toEqual(['API', 'worker', 'log', 'Temporal', 'PostgreSQL']);
   });
 
   test('a killed supervisor leaves nothing behind, and the next run goes on', async () => {
     const run = await startSupervised(shared);
     await run.says('ready {');
-    const names = ['api', 'worker', 'temporal', 'postgres', 'guard'];
+    const names = ['api', 'worker', 'log', 'temporal', 'postgres', 'guard'];
     const all = names.map(run.identity);
     process.kill(run.pid, 'SIGKILL');
     await Promise.all(all.map(untilGone));
-    expect(run.journal().filter((line) => line.includes('ended'))).toHaveLength(2);
+    expect(run.journal().filter((line) => line.includes('ended'))).toHaveLength(3);
     const next = await startSupervised(shared);
     await next.says('ready {');
     process.kill(next.pid, 'SIGTERM');

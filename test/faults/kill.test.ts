@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { CommandBody } from '../../application/approval-service.ts';
 import type { RequestShape } from '../../application/request-shape.ts';
+import { checkLog } from '../../application/self-check.ts';
 import { embeddedDatabaseUrl } from '../../bin/embedded/postgres.ts';
+import { fileMemory } from '../../bin/signer-memory.ts';
 import { openDeps } from '../../bin/wire.ts';
-import { aPolicySource, LOAN, soundChain } from '../support/acts.ts';
+import { readLag } from '../../prisma/log-store.ts';
+import { aPolicySource, eventually, LOAN, soundChain } from '../support/acts.ts';
 import { startProduct, type Product, type Service } from './product.ts';
 
 const LOAD_MS = 40_000;
@@ -88,7 +92,7 @@ async function tell(reject: boolean): Promise<Story> {
 /** Kills at random points until the time is over. @returns how many of each. */
 async function killAtRandom(chance: () => number, until: number): Promise<Map<string, number>> {
   const killed = new Map<string, number>();
-  const services: Service[] = ['postgres', 'temporal', 'worker', 'api'];
+  const services: Service[] = ['postgres', 'temporal', 'worker', 'log', 'api'];
   const half = performance.now() + (until - performance.now()) / 2;
   while (performance.now() < until) {
     await sleep(800 + chance() * 2_800);
@@ -125,12 +129,31 @@ test('whatever is killed at whatever moment, every acknowledged act is there exa
   expect(unexpected, context).toEqual([]);
 
   await recount(stories, context);
+  await examine(context);
   expect(await product.stop(), context).toBe(0);
 }, 150_000);
 
+/** The log has a sound place for every record, whoever was killed while it was made. */
+async function examine(context: string): Promise<void> {
+  const databaseUrl = await embeddedDatabaseUrl(product.config.dataDir, 'owner');
+  const deps = await openDeps({ ...product.config, databaseUrl }, 4);
+  const memory = fileMemory(join(product.config.log.memoryDir, 'head.json'));
+  try {
+    await eventually('every record under a checkpoint', 20_000, async () => {
+      const { waiting, size, published } = await readLag(deps.db);
+      return waiting === 0 && size === published;
+    });
+    const { problems, records } = await checkLog(deps, { signed: await memory.read() });
+    expect(problems, context).toEqual([]);
+    expect(records, context).toBeGreaterThan(100);
+  } finally {
+    await deps.db.close();
+  }
+}
+
 /** Holds what callers were told against the records, and nothing else. */
 async function recount(stories: readonly Story[], context: string): Promise<void> {
-  const databaseUrl = await embeddedDatabaseUrl(product.config.dataDir);
+  const databaseUrl = await embeddedDatabaseUrl(product.config.dataDir, 'owner');
   const deps = await openDeps({ ...product.config, databaseUrl }, 4);
   try {
     const rows = await deps.db.query<{ id: string; status: string }>(

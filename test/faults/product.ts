@@ -16,7 +16,7 @@ import { eventually } from '../support/acts.ts';
 import { track } from '../support/no-leaks.ts';
 import { makeFolder } from '../support/servers.ts';
 
-export type Service = 'postgres' | 'temporal' | 'worker' | 'api';
+export type Service = 'postgres' | 'temporal' | 'worker' | 'log' | 'api';
 
 /** What `npm start` starts, with a data folder and a port of its own. */
 export interface Product {

@@ -91,6 +91,46 @@ test('while Temporal is away submitting answers 201, deciding 202, and it is dec
   expect((await decideOn(stack, 'eve', { request: waiting })).status).toBe(200);
 });
 
+test('what was recorded while Temporal was away is decided in the order in which it was asked', async () => {
+  const request = await submit(stack);
+  await gateRuns(request.id);
+  await temporal.kill();
+  const asked: string[] = [];
+  for (const [who, verdict] of [
+    ['eve', 'approve'],
+    ['omar', 'reject'],
+    ['dana', 'reject'],
+  ] as const) {
+    const reply = await decideOn(stack, who, { request, verdict });
+    expect(reply.status).toBe(202);
+    asked.push(reply.headers.get('location') ?? '');
+  }
+  // The last one is brought first, and the first one last.
+  for (const [n, location] of asked.entries())
+    await stack.deps.db.query(
+      `UPDATE command SET due_at = now() + $2 * interval '1 second' WHERE id = $1`,
+      [location.split('/').at(-1), 6 - 3 * n],
+    );
+  await temporal.start();
+  const told: string[] = [];
+  for (const [n, location] of asked.entries()) {
+    const who = ['eve', 'omar', 'dana'][n] ?? '';
+    const outcome = await eventually('the decision', 20_000, async () => {
+      const { body } = await stack.call<CommandBody>(who, location);
+      return body.outcome.kind !== 'recorded' && body.outcome;
+    });
+    told.push(outcome.kind === 'refused' ? outcome.reason : outcome.kind);
+  }
+  expect(told).toEqual(['settled', 'RESOLVED', 'RESOLVED']);
+  expect((await show(stack, request.id)).resolution).toMatchObject({
+    kind: 'approved',
+    by: ['eve'],
+  });
+  expect((await soundChain(stack.deps, request.id)).kinds.slice(3)).toEqual([
+    ...['decided', 'resolved', 'refused', 'refused'],
+  ]);
+});
+
 test('when its store is lost, the gates start again from the rows and a deadline still expires', async () => {
   const [pending, expiring] = await Promise.all([submit(stack), submit(stack, short)]);
   await Promise.all([gateRuns(pending.id), gateRuns(expiring.id)]);

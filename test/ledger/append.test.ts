@@ -1,6 +1,12 @@
 import { describe, expect, expectTypeOf, test } from 'vitest';
 
-import { inputHashOf, sealRecords, type DraftOf, type SealContext } from '../../ledger/append.ts';
+import {
+  inputHashOf,
+  sealRecords,
+  type Draft,
+  type DraftOf,
+  type SealContext,
+} from '../../ledger/append.ts';
 import { canonicalText } from '../../ledger/canonical-json.ts';
 import { LedgerError, type LedgerErrorCode } from '../../ledger/error.ts';
 import { commandKey, commitment, leafHash } from '../../ledger/hash.ts';
@@ -32,7 +38,7 @@ describe('sealing', () => {
     const record = records[0]!;
     const parsed = parseRecord(record.bytes);
     expect(canonicalText(parsed)).toBe(new TextDecoder().decode(record.bytes));
-    expect(parsed).toMatchObject({ kind, seq: 7, prev: head.leafHash, stream: STREAM, v: 0 });
+    expect(parsed).toMatchObject({ kind, seq: 7, prev: head.leafHash, stream: STREAM, v: 1 });
     expect(record.leafHash).toBe(leafHash(record.bytes));
     expect(record.bytes.every((byte) => byte >= 0x20 && byte < 0x7f)).toBe(true);
   });
@@ -117,9 +123,9 @@ describe('sealing', () => {
 });
 
 describe('what is refused before it is sealed', () => {
-  const draft = aDraft('decided');
+  const draft = aDraft('decided') as DraftOf<'decided'>;
   const tooMany = Array.from({ length: 65 }, (_, index) => ({ path: `p${index}`, value: 'x' }));
-  test.each([
+  test.each<{ readonly why: string; readonly bad: unknown }>([
     { why: 'unknown kind', bad: { ...draft, kind: 'praised' } },
     { why: 'kind every object has', bad: { ...draft, kind: 'constructor' } },
     { why: 'free text in the body', bad: { ...draft, body: { ...draft.body, comment: 'well' } } },
@@ -146,9 +152,9 @@ describe('what is refused before it is sealed', () => {
     },
     { why: 'path with a name in it', bad: { ...draft, erasable: [{ path: 'Dana', value: '1' }] } },
     { why: 'too many values', bad: { ...draft, erasable: tooMany } },
-    { why: 'override without a reason', bad: { ...aDraft('overridden'), erasable: [] } },
+    { why: 'override without a reason', bad: aDraft('overridden', { erasable: [] }) },
   ])('$why → SCHEMA', async ({ bad }) => {
-    const act = () => sealRecords(null, [bad as typeof draft], aContext());
+    const act = () => sealRecords(null, [bad as Draft], aContext());
     expect(await codeOf(act)).toBe('SCHEMA');
   });
 

@@ -98,7 +98,7 @@ describe('one change is named', () => {
     },
     {
       id: 'V-5 duplicate key',
-      records: replaced(2, rewritten(2, '"v":0', '"v":0,"v":0')),
+      records: replaced(2, rewritten(2, '"v":1', '"v":1,"v":1')),
       first: 'NOT_CANONICAL@2',
     },
     {

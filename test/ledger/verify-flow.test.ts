@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
 
+import { canonicalBytes, parseCanonical } from '../../ledger/canonical-json.ts';
+import { RECORD_KINDS, type RecordKind } from '../../ledger/record.ts';
+import { HOMES } from '../../ledger/streams.ts';
 import { aDraft, digest } from './support/drafts.ts';
 import {
   approvedChain,
@@ -32,6 +35,16 @@ const bothApproved = () =>
 const override = (body: object) => aDraft('overridden', { body: { person_c: omar.c, ...body } });
 const settled = (body: object) => aDraft('resolved', { ...engine, body });
 const group = (index: number) => aDraft('stage_opened', { ...engine, body: { group: index } });
+/** Omar decides for Eve, who has delegated to him for this request. */
+const byDelegation = (made: object) =>
+  extend(
+    waitingChain(),
+    aDraft('delegated', {
+      body: { delegation: 'd-7', person_c: eve.c, to_c: omar.c, ...made },
+    }),
+    viewed(omar),
+    decided(omar, { body: { delegated_by_c: eve.c, delegation: 'd-7' } }),
+  );
 const stopped = { resolution: 'overridden', effect: 'stop', may_proceed: false, decisions: 0 };
 
 test.each<{ story: string; chain: () => Chain }>([
@@ -86,6 +99,47 @@ test.each<{ story: string; chain: () => Chain }>([
   {
     story: 'stopped while pending',
     chain: () => extend(waitingChain(), override({ effect: 'stop' }), settled(stopped), closed),
+  },
+  {
+    story: 'approved and closed; then used, read, exported, held, erased',
+    chain: () =>
+      extend(
+        extend(bothApproved(), resolved, closed),
+        aDraft('receipt_issued'),
+        aDraft('refused', { body: { command: 'consume', reason: 'ACTION_MISMATCH' } }),
+        aDraft('receipt_consumed'),
+        aDraft('outcome'),
+        aDraft('notified', engine),
+        aDraft('reminded', { ...engine, body: { about: 'outcome', stage: null } }),
+        aDraft('accessed'),
+        aDraft('exported', { body: { head_seq: 9 } }),
+        aDraft('legal_hold_set'),
+        aDraft('legal_hold_released'),
+        aDraft('erased'),
+        aDraft('incident', engine),
+        aDraft('receipt_revoked', { body: { reason: 'LEASE_LAPSED' } }),
+        closed,
+      ),
+  },
+  {
+    story: 'approved for somebody who delegated, in their time',
+    chain: () => byDelegation({}),
+  },
+  {
+    story: 'the installation: keys, silence, checks',
+    chain: () =>
+      extend(
+        extend(emptyChain, aDraft('key_rotated', engine), aDraft('log_changed', engine)),
+        aDraft('heartbeat', engine),
+        aDraft('self_check', engine),
+        aDraft('incident', engine),
+        aDraft('accessed'),
+      ),
+  },
+  {
+    story: 'an app, a policy, a vendor, an AI system and a register of their own',
+    chain: () =>
+      extend(emptyChain, aDraft('vendor_changed'), aDraft('evidence_added'), aDraft('asked')),
   },
   {
     story: 'approved, used, reversed after it was closed',
@@ -258,8 +312,87 @@ test.each<{ why: string; code?: string; chain: () => Chain }>([
   },
   { why: 'closed while it waits', chain: () => extend(waitingChain(), closed) },
   {
-    why: 'a receipt after it was closed',
-    chain: () => extend(bothApproved(), resolved, closed, aDraft('receipt_issued')),
+    why: 'V-46 a decision after the time of its stage ran out',
+    chain: () =>
+      extend(
+        extend(waitingChain(), viewed(eve), aDraft('expired', { body: { then: 'next_stage' } })),
+        decided(eve),
+      ),
+  },
+  {
+    why: 'V-46 a decision on a stage that the next one replaced',
+    chain: () =>
+      extend(
+        extend(waitingChain(), aDraft('stage_opened', { ...engine, body: { stage: 1 } })),
+        viewed(eve),
+        decided(eve),
+      ),
+  },
+  {
+    why: 'V-46 a decision after it was closed',
+    chain: () =>
+      extend(bothApproved(), resolved, closed, viewed(people.lena), decided(people.lena)),
+  },
+  {
+    why: 'V-45 approved by fewer than the stage asked for',
+    chain: () => extend(waitingChain(), viewed(eve), decided(eve), settled({ decisions: 1 })),
+  },
+  {
+    why: 'V-45 a decision that says fewer are needed',
+    code: 'QUORUM_RULE',
+    chain: () => extend(waitingChain(), viewed(eve), decided(eve, { body: { needed: 1 } })),
+  },
+  {
+    why: 'V-45 a delegate of the person acted for',
+    code: 'QUORUM_RULE',
+    chain: () =>
+      extend(waitingChain(), viewed(eve), decided(eve, { body: { delegated_by_c: dana.c } })),
+  },
+  {
+    why: 'V-45 a delegate outside their time',
+    code: 'QUORUM_RULE',
+    chain: () => byDelegation({ until: '2026-11-21T08:00:01.000Z' }),
+  },
+  {
+    why: 'V-45 a delegate before their time',
+    code: 'QUORUM_RULE',
+    chain: () => byDelegation({ from: '2026-11-21T09:00:00.000Z' }),
+  },
+  {
+    why: 'V-45 a delegation between others',
+    code: 'QUORUM_RULE',
+    chain: () => byDelegation({ to_c: people.lena.c }),
+  },
+  {
+    why: 'a precedent left without a word',
+    chain: () =>
+      extend(waitingChain(), aDraft('precedent_cited', { body: { stance: 'distinguish' } })),
+  },
+  {
+    why: 'a reminder of a stage after the resolution',
+    chain: () => extend(bothApproved(), resolved, aDraft('reminded', engine)),
+  },
+  {
+    why: 'an export of what is not there yet',
+    chain: () => extend(waitingChain(), aDraft('exported', { body: { head_seq: 3 } })),
+  },
+  {
+    why: 'an erasure of what is not there yet',
+    chain: () =>
+      extend(
+        waitingChain(),
+        aDraft('erased', {
+          body: { commitments: [{ seq: 9, path: 'reason', c: digest('c') }] },
+        }),
+      ),
+  },
+  {
+    why: 'a heartbeat in the stream of a request',
+    chain: () => extend(waitingChain(), aDraft('heartbeat', engine)),
+  },
+  {
+    why: 'a role in the stream of a policy',
+    chain: () => extend(emptyChain, aDraft('policy_changed'), aDraft('role_granted')),
   },
   {
     why: 'a decision in the stream of a person',
@@ -269,4 +402,79 @@ test.each<{ why: string; code?: string; chain: () => Chain }>([
   const sealed = chain();
   const report = await verify(sealed);
   expect(report.problems.map((problem) => problem.code)).toContain(code);
+});
+
+/** @source docs/record-format.md, section 8 */
+const AFTER_CLOSED: readonly RecordKind[] = [
+  ...([
+    'closed',
+    'overridden',
+    'review_debt',
+    'refused',
+    'viewed',
+    'commented',
+    'answered',
+  ] as const),
+  ...(['notified', 'reminded', 'acknowledged', 'linked', 'task_changed', 'link_changed'] as const),
+  ...([
+    'receipt_issued',
+    'receipt_consumed',
+    'receipt_revoked',
+    'outcome',
+    'outcome_rated',
+  ] as const),
+  ...([
+    'lease_started',
+    'lease_changed',
+    'lease_ended',
+    'evidence_added',
+    'check_evaluated',
+  ] as const),
+  ...(['exception', 'precedent_changed', 'accessed', 'exported', 'legal_hold_set'] as const),
+  ...(['legal_hold_released', 'erased', 'incident', 'finding', 'reviewed', 'alert'] as const),
+];
+
+// ---- the places of kinds --------------------------------------------------------------------------
+
+const OTHERS = {
+  person: 'person_added',
+  app: 'app_changed',
+  policy: 'policy_changed',
+  vendor: 'vendor_changed',
+  ai_system: 'system_changed',
+  register: 'ai_recorded',
+  installation: 'log_changed',
+} as const;
+
+test.each(Object.entries(OTHERS))(
+  'a stream of type %s takes exactly the kinds of it',
+  async (type, first) => {
+    for (const kind of RECORD_KINDS) {
+      const report = await verify(extend(emptyChain, aDraft(first), aDraft(kind)));
+      const isHome = (HOMES[kind] as readonly string[]).includes(type);
+      const expected = isHome ? [] : [expect.objectContaining({ code: 'FLOW_RULE', seq: 1 })];
+      expect(report.problems, kind).toEqual(expected);
+    }
+  },
+);
+
+test.each(RECORD_KINDS)('%s after closed: only what does not move the request', async (kind) => {
+  const ended = extend(bothApproved(), resolved, closed);
+  const draft = kind === 'reminded' ? aDraft(kind, { body: { about: 'lease' } }) : aDraft(kind);
+  const report = await verify(extend(ended, draft));
+  const moved = report.problems.filter(({ detail }) =>
+    /after the|has no place|begins with/.test(detail),
+  );
+  expect(moved.length === 0).toBe(AFTER_CLOSED.includes(kind));
+});
+
+test('an override without its reason is named, whoever sealed it', async () => {
+  const chain = extend(waitingChain(), override({ effect: 'stop' }));
+  const record = parseCanonical(chain.records.at(-1)!.bytes) as object;
+  const records = [
+    ...chain.records.slice(0, -1).map(({ bytes }) => bytes),
+    canonicalBytes({ ...record, commits: [] }),
+  ];
+  const report = await verify(chain, { records, expected: {} });
+  expect(report.problems.map(({ code, seq }) => `${code}@${seq}`)).toEqual(['FLOW_RULE@3']);
 });

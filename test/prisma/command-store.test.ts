@@ -54,12 +54,15 @@ test('a command is read as it was written, and with its answer', async () => {
   expect(await findCommand(db, row.id)).toEqual({ ...row, answer: null });
   const answer = { outcome: { kind: 'done' }, record: { seq: 3, leafHash: 'ab'.repeat(32) } };
   await db.transaction(async (tx) => {
-    expect(await loadCommand(tx, row.id)).toEqual({ ...row, answer: null });
+    expect(await loadCommand(tx, row.id, [])).toEqual({
+      asked: { ...row, answer: null },
+      before: null,
+    });
     tx.write(answerCommand(row.id, answer, later('PT1S')));
   });
   expect(await findCommand(db, row.id)).toEqual({ ...row, answer });
   expect(await findCommand(db, randomUUID())).toBeNull();
-  await db.transaction(async (tx) => expect(await loadCommand(tx, randomUUID())).toBeNull());
+  await db.transaction(async (tx) => expect(await loadCommand(tx, randomUUID(), [])).toBeNull());
 });
 
 describe('the dispatcher', () => {

@@ -38,6 +38,7 @@ describe('out of reach or overloaded: the same call may succeed in a moment', ()
     'Connection terminated due to connection timeout',
     'timeout exceeded when trying to connect',
     'Client has encountered a connection error and is not queryable',
+    'Query read timeout',
   ])('%s (pg gives it no code)', (message) => {
     expect(isDatabaseUnavailable(new Error(message))).toBe(true);
   });

@@ -148,3 +148,25 @@ export async function eventually<T>(
     await sleep(50);
   }
 }
+
+/** The answer of `GET …/chain`. */
+export interface Chain {
+  readonly records: readonly {
+    readonly seq: number;
+    readonly index: number | null;
+    readonly leafHash: string;
+    readonly bytes: string;
+  }[];
+  readonly checkpoint: string | null;
+}
+
+/** Waits until a checkpoint covers everything that a request has sealed so far. */
+export async function published(stack: Stack, id: string): Promise<Chain> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const { body } = await stack.call<Chain>('cora', `/v1/requests/${id}/chain`);
+    const size = Number(body.checkpoint?.split('\n')[1] ?? 0);
+    if (body.records.every(({ index }) => index !== null && index < size)) return body;
+    await sleep(50);
+  }
+  throw new Error('not published in time');
+}

@@ -15,20 +15,28 @@ import type { Deps } from '../../application/deps.ts';
 import { startDispatcher } from '../../application/dispatcher.ts';
 import { createGateStarter } from '../../application/gate-starter.ts';
 import { createAuthenticator } from '../../application/identity.ts';
+import { startLogKeeper } from '../../application/log-keeper.ts';
+import { registerKey } from '../../application/log-keys.ts';
 import { createPolicyCache, publishPolicy } from '../../application/policies.ts';
 import {
   ensureSampleDirectory,
   issueSampleCredentials,
   type SampleCredentials,
 } from '../../application/sample-directory.ts';
+import { selfCheck } from '../../application/self-check.ts';
 import { BY_ENGINE } from '../../application/sealing.ts';
 import { createVault } from '../../application/vault.ts';
 import { createWorkflowGateway } from '../../application/workflow-gateway.ts';
 import { addDuration, fromMillis, toMillis, type Instant } from '../../domain/instant.ts';
 import type { StepRef, StepResult } from '../../domain/step-result.ts';
+import type { Checkpoint } from '../../ledger/checkpoint.ts';
+import { loadSigningKey, newSigningKey, type SigningKey } from '../../ledger/signer-key.ts';
+import type { SignerMemory } from '../../ledger/signer.ts';
+import { streamHeadName } from '../../ledger/stream-head.ts';
 import { openDatabase } from '../../prisma/database.ts';
 import { ensureInstallation } from '../../prisma/installation-store.ts';
 import { migrate } from '../../prisma/migrate.ts';
+import { applyRoles, ROLES } from '../../prisma/roles.ts';
 import { track } from './no-leaks.ts';
 
 /** Time as a test wants it: real time plus what it was moved by. */
@@ -64,6 +72,8 @@ export interface Stack {
   readonly credentials: SampleCredentials;
   /** What went wrong in the background, for tests that expect it. */
   readonly faults: readonly string[];
+  /** Sequencer and signer. */
+  readonly log: TestLog;
   /** Bearer of a sample person, or of the sample app with `app`; a person's token is its own. */
   bearer(who: string): string;
   /** @param who a sample person, `app`, a person's token, or null for no credential. */
@@ -115,7 +125,7 @@ export async function createTestDatabase(
   await runAsAdmin(admin, `CREATE DATABASE ${name}`);
   const url = new URL(admin);
   url.pathname = `/${name}`;
-  await migrate(url.href, path('../../prisma/migrations'));
+  await migrate(url.href, path('../../prisma/migrations'), applyRoles);
   return { url: url.href, drop: () => runAsAdmin(admin, `DROP DATABASE ${name} WITH (FORCE)`) };
 }
 
@@ -143,9 +153,12 @@ function createClock(): TestClock {
 
 /** Use cases on a database, without any front door. */
 export async function openTestDeps(databaseUrl: string, clock: TestClock): Promise<Deps> {
-  const db = openDatabase(databaseUrl, 10);
   const cursorKey = randomBytes(32);
-  const origin = await ensureInstallation(db, { origin: 'test.countersign/log', cursorKey });
+  const owner = openDatabase(databaseUrl, 1);
+  const origin = await ensureInstallation(owner, { origin: 'test.countersign/log', cursorKey });
+  await owner.close();
+  // With the rights of the product's own programs, and no others.
+  const db = openDatabase(databaseUrl, 10, ROLES.app);
   return {
     db,
     vault: createVault(randomBytes(32)),
@@ -155,6 +168,51 @@ export async function openTestDeps(databaseUrl: string, clock: TestClock): Promi
     cursorKey,
     publicUrl: 'http://127.0.0.1',
     fallbackRole: 'compliance',
+  };
+}
+
+export interface TestLog {
+  readonly signingKey: SigningKey;
+  readonly streamHeadSigner: SigningKey;
+  readonly memory: SignerMemory;
+  stop(): Promise<void>;
+}
+
+/** Sequencer and signer of a log of its own, with the rights of the role that they have in the product. */
+export async function openTestLog(
+  deps: Deps,
+  databaseUrl: string,
+  onFault: (message: string, error: unknown) => void = () => undefined,
+): Promise<TestLog> {
+  const signingKey = loadSigningKey(deps.origin, newSigningKey());
+  const streamHeadSigner = loadSigningKey(streamHeadName(deps.origin), newSigningKey());
+  const owner = openDatabase(databaseUrl, 1);
+  for (const [use, { verifierKey: key }] of [
+    ['log', signingKey],
+    ['stream_head', streamHeadSigner],
+  ] as const)
+    await registerKey({ ...deps, db: owner }, { use, key, endorsedBy: null });
+  await owner.close();
+  const db = openDatabase(databaseUrl, 4, ROLES.sequencer);
+  const memory = memoryOf(null);
+  const keeper = startLogKeeper({ ...deps, db, memory, keys: async () => [signingKey] }, onFault);
+  let stopped: Promise<void> | null = null;
+  return {
+    signingKey,
+    streamHeadSigner,
+    memory,
+    stop: () => (stopped ??= keeper.stop().then(() => db.close())),
+  };
+}
+
+/** The signer's memory, in memory. */
+export function memoryOf(first: Checkpoint | null): SignerMemory {
+  let last = first;
+  return {
+    read: async () => last,
+    write: async (head) => {
+      last = head;
+    },
   };
 }
 
@@ -200,15 +258,17 @@ export async function openStack(options: StackOptions = {}): Promise<Stack> {
   const readiness = await watchReadiness([
     { name: 'PostgreSQL', check: async () => void (await base.db.query('SELECT 1')) },
   ]);
+  const log = await openTestLog(base, database.url, onFault);
   const deps: ApiDeps = {
     ...withFaults,
+    streamHeadSigner: log.streamHeadSigner,
     gateway,
     gateNeeded: (gate) => gates.need(gate),
     policies: createPolicyCache(base),
     authenticator: createAuthenticator(base, true),
     waiter,
     readiness,
-    metrics: createMetrics(),
+    metrics: createMetrics({ lag: () => null }),
   };
   await ensureSampleDirectory(deps);
   await publishPolicies(deps, options.policies ?? (await samplePolicies()));
@@ -234,6 +294,7 @@ export async function openStack(options: StackOptions = {}): Promise<Stack> {
     await dispatcher?.stop();
     await gates.drain();
     await stopWorker();
+    await log.stop();
     await gateway.close();
     await base.db.close();
     await database.drop();
@@ -246,6 +307,7 @@ export async function openStack(options: StackOptions = {}): Promise<Stack> {
     clock,
     credentials,
     faults,
+    log,
     bearer,
     call: (who, at, call) => callApi(server.address, who === null ? null : bearer(who), at, call),
     tick: async (requestId) => void (await advanceRequest(deps, { kind: 'tick', requestId })),
@@ -272,6 +334,7 @@ export async function startTestWorker(
     workflowBundle: { codePath: inject('workflowBundlePath') },
     activities: createActivities({
       advanceRequest: (ref) => around(() => advanceRequest(deps, ref), ref),
+      selfCheck: (id, onProgress) => selfCheck(deps, { id, signed: null, onProgress }),
       onFault: deps.onFault,
     }),
     shutdownGraceTime: '1s',

@@ -4,7 +4,7 @@ import type { CommandBody } from '../../../application/approval-service.ts';
 import type { RequestShape } from '../../../application/request-shape.ts';
 import type { Reply, Stack } from '../../support/stack.ts';
 
-/** A loan that two officers and a risk manager decide; cora owns the app, dana is acted for. */
+/** A loan that two officers and a risk manager decide; otto owns the app, dana is acted for. */
 export function aLoan(more: Readonly<Record<string, unknown>> = {}) {
   return {
     kind: 'ai-decision',

@@ -2,10 +2,10 @@ import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 
 /**
- * Stands in for bin/worker.ts and bin/api.ts: the same contract towards the supervisor (ready over
+ * Stands in for bin/worker.ts, bin/log.ts and bin/api.ts: the same contract towards the supervisor (ready over
  * the channel, SIGTERM and disconnect drain), nothing behind it. Tells its life in STAND_IN_JOURNAL.
  */
-export function standIn(name: 'worker' | 'api'): void {
+export function standIn(name: 'worker' | 'log' | 'api'): void {
   const note = (event: string) => {
     appendFileSync(
       process.env['STAND_IN_JOURNAL'] ?? '/dev/null',
@@ -30,7 +30,7 @@ export function standIn(name: 'worker' | 'api'): void {
     note('ready');
     process.send?.({ type: 'ready' });
   };
-  if (name === 'worker') return ready();
+  if (name !== 'api') return ready();
   createServer((request, response) => {
     response.statusCode = request.url === '/readyz' ? 200 : 404;
     response.end();

@@ -15,6 +15,7 @@ process.exit(
     report,
     scripts: {
       prepare: join(here, 'prepare.ts'),
+      log: join(here, 'log.ts'),
       worker: join(here, 'worker.ts'),
       api: join(here, 'api.ts'),
     },

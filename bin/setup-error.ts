@@ -1,0 +1,2 @@
+/** Something the operator has to do before this program can run. The message says what. */
+export class SetupError extends Error {}

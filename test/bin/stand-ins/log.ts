@@ -1,0 +1,3 @@
+import { standIn } from './service.ts';
+
+standIn('log');

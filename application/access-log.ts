@@ -68,7 +68,8 @@ async function sealReading(deps: Deps, principal: Principal, cmd: string): Promi
         person_c: principal.type === 'person' ? reader : null,
       },
     } as const;
-    const to = { ...place, now: deps.now(), keys: new Map(), dekId };
+    const installation = { ...place, about: 'installation' } as const;
+    const to = { ...installation, now: deps.now(), keys: new Map(), dekId };
     const sealed = sealDrafts(deps, to, { drafts: [draft], book });
     for (const fragment of sealed.fragments) tx.write(fragment);
   });

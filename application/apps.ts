@@ -203,7 +203,8 @@ async function sealChange(deps: Deps, tx: Tx, { row, by, now, ...what }: AppChan
       kinds: what.change === 'created' ? [...row.kinds] : null,
     },
   };
-  const to = { stream: row.streamId, head, now, keys, dekId: owner.dekId };
+  const place = { stream: row.streamId, about: 'app', head } as const;
+  const to = { ...place, now, keys, dekId: owner.dekId };
   for (const fragment of sealDrafts(deps, to, { drafts: [draft], book }).fragments)
     tx.write(fragment);
 }

@@ -1,9 +1,10 @@
-import { toHex } from '../ledger/encoding.ts';
+import { HASH_BYTES, toHex } from '../ledger/encoding.ts';
 import { LedgerError } from '../ledger/error.ts';
 import { commandKey, sha256 } from '../ledger/hash.ts';
 import type { NoteSigner } from '../ledger/note.ts';
 import { signHead, type SignerMemory } from '../ledger/signer.ts';
-import { consistencyProofAt, type TileTree } from '../ledger/tile-tree.ts';
+import { TILE_WIDTH } from '../ledger/tile.ts';
+import { consistencyProofAt, type ComputedNodes, type TileTree } from '../ledger/tile-tree.ts';
 import type { Database } from '../prisma/database.ts';
 import {
   checkpointAt,
@@ -14,6 +15,7 @@ import {
   readTiles,
   type LogState,
   type StoredCheckpoint,
+  type TilePlace,
 } from '../prisma/log-store.ts';
 import type { Deps } from './deps.ts';
 import { LogCorrupt } from './sequencer.ts';
@@ -103,16 +105,69 @@ async function extensionProof(
   { size }: LogState,
 ): Promise<readonly Uint8Array[]> {
   if (from === 0 || from >= size) return []; // the signer itself refuses a smaller tree
-  return consistencyProofAt(storedTree(db, size), { from, to: size }, sha256);
+  // Who signs believes no memory but the signer's own: every tile is read anew.
+  const tree = { size, readTiles: (places: readonly TilePlace[]) => tilesOf(db, places) };
+  return consistencyProofAt(tree, { from, to: size }, sha256);
 }
 
-/** The stored tree as the proofs of `ledger/` read it. */
+async function tilesOf(
+  db: Pick<Database, 'query'>,
+  places: readonly TilePlace[],
+): Promise<Uint8Array[]> {
+  return (await readTiles(db, places)).map((tile) => tile ?? new Uint8Array());
+}
+
+/** Each has 8 kB, and up to three times that in what is computed inside: those above 30 million records. */
+const KEPT_TILES = 512;
+
+/** Tiles of one database that proofs need again and again; a tile of this width never changes. */
+interface KeptTiles {
+  readonly tiles: Map<string, Uint8Array>;
+  readonly computed: ComputedNodes;
+}
+
+const KEPT = new WeakMap<object, KeptTiles>();
+
+/**
+ * The stored tree as the proofs of `ledger/` read it. Upper tiles and the right edge are kept in memory,
+ * so that a proof reads one tile however large the log is.
+ */
 export function storedTree(db: Pick<Database, 'query'>, size: number): TileTree {
+  const kept = KEPT.get(db) ?? { tiles: new Map(), computed: new WeakMap() };
+  KEPT.set(db, kept);
   return {
     size,
-    readTiles: async (places) =>
-      (await readTiles(db, places)).map((tile) => tile ?? new Uint8Array()),
+    readTiles: (places) => throughKept(db, kept.tiles, places),
+    computed: kept.computed,
   };
+}
+
+async function throughKept(
+  db: Pick<Database, 'query'>,
+  kept: Map<string, Uint8Array>,
+  places: readonly TilePlace[],
+): Promise<Uint8Array[]> {
+  // Looked up before anything is waited for: somebody else's tile may push one out meanwhile.
+  const tiles = places.map((place) => kept.get(keyOf(place)));
+  const missing = places.filter((_, at) => tiles[at] === undefined);
+  const read = missing.length === 0 ? [] : await tilesOf(db, missing);
+  for (const [at, place] of missing.entries()) {
+    const tile = read[at] as Uint8Array;
+    const isShared = place.level > 0 || place.width < TILE_WIDTH;
+    if (isShared && tile.length === HASH_BYTES * place.width) keep(kept, keyOf(place), tile);
+  }
+  const next = read[Symbol.iterator]();
+  return tiles.map((tile) => tile ?? (next.next().value as Uint8Array));
+}
+
+function keyOf({ level, index, width }: TilePlace): string {
+  return `${level}/${index}/${width}`;
+}
+
+function keep(kept: Map<string, Uint8Array>, key: string, tile: Uint8Array): void {
+  const [oldest] = kept.keys();
+  if (kept.size >= KEPT_TILES && oldest !== undefined) kept.delete(oldest);
+  kept.set(key, tile);
 }
 
 async function publish(

@@ -51,7 +51,10 @@ export async function sealExport(
     const draft = exportedDraft(order, c, made);
     const sealed = sealDrafts(
       deps,
-      { stream: row.id, head: row.head, now, keys: keysOf(principal), dekId: row.dekId },
+      {
+        ...{ stream: row.id, about: 'request', head: row.head },
+        ...{ now, keys: keysOf(principal), dekId: row.dekId },
+      },
       { drafts: [draft], book },
     );
     for (const fragment of sealed.fragments) tx.write(fragment);

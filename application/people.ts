@@ -69,7 +69,8 @@ export async function addPerson(
   ];
   const { id, name } = person;
   const added = { id, name, streamId, dekId: key.dekId, createdAt: now, grants };
-  const to = { stream: streamId, head: null, now, keys: new Map(), dekId: key.dekId };
+  const place = { stream: streamId, about: 'person', head: null } as const;
+  const to = { ...place, now, keys: new Map(), dekId: key.dekId };
   const sealed = sealDrafts(deps, to, { drafts, book });
   try {
     await deps.db.transaction(async (tx) => {
@@ -135,7 +136,8 @@ export async function grantRole(
       deps.vault.prepare(tx, [row.dekId]),
     ]);
     const book = openBook(references);
-    const to = { stream: row.streamId, head, now, keys: new Map(), dekId: row.dekId };
+    const place = { stream: row.streamId, about: 'person', head } as const;
+    const to = { ...place, now, keys: new Map(), dekId: row.dekId };
     const sealed = sealDrafts(deps, to, { drafts: [grantedDraft(author, granted, book)], book });
     tx.write(insertGrants([granted]));
     for (const fragment of sealed.fragments) tx.write(fragment);

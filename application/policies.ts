@@ -129,11 +129,12 @@ export async function publishPolicy(
     const key = deps.vault.createKey(`policy:${row.id}@${row.version}`);
     const to = {
       stream: streamId,
+      about: 'policy',
       head: await streamHead(tx, streamId),
       now,
       keys: new Map(),
       dekId: key.dekId,
-    };
+    } as const;
     const drafts = [
       publishedDraft(row, publication.author, {
         before: head?.sourceSha256 ?? null,

@@ -5,6 +5,7 @@ import { sealRecords, type Draft, type Erasable, type SealedRecord } from '../le
 import { createReference } from '../ledger/opening.ts';
 import { commandKey } from '../ledger/hash.ts';
 import type { Auth, BlobRef, Surface } from '../ledger/record.ts';
+import type { StreamType } from '../ledger/streams.ts';
 import {
   insertOpenings,
   insertRecords,
@@ -75,12 +76,14 @@ export function sealRequestEvents(deps: Deps, sealing: RequestSealing): Sealed {
     ...draft,
     cmd: commandKey(sealing.scope, `${index}/${draft.kind}`),
   }));
-  return sealDrafts(deps, { ...sealing, stream: sealing.state.requestId }, { drafts: keyed, book });
+  const to = { ...sealing, stream: sealing.state.requestId, about: 'request' } as const;
+  return sealDrafts(deps, to, { drafts: keyed, book });
 }
 
 /** Where a batch of drafts goes and under which keys its words are kept. */
 export interface StreamSealing {
   readonly stream: string;
+  readonly about: StreamType;
   readonly head: (StoredHead & { readonly ts?: string }) | null;
   readonly now: Instant;
   readonly keys: ReadonlyMap<string, string>;
@@ -96,9 +99,11 @@ export interface Drafted {
 export function sealDrafts(deps: Deps, to: StreamSealing, { drafts, book }: Drafted): Sealed {
   // The head row of a request carries no time: its step passes a `now` that is never earlier.
   const head = to.head === null ? null : { ...to.head, ts: to.head.ts ?? null };
-  const context = { log: deps.origin, stream: to.stream, ts: to.now, software: deps.software };
+  const { stream, about, now: ts } = to;
+  const context = { log: deps.origin, stream, about, ts, software: deps.software };
   const batch = sealRecords(head, drafts, context);
-  if (batch.head === null) throw new TypeError('a step seals at least one record');
+  if (batch.head === null || batch.records.length === 0)
+    throw new TypeError('a step seals at least one record');
   const fragments = insertRecords(batch.records);
   if (batch.openings.length > 0)
     fragments.push(insertOpenings(batch.openings.map((one) => closeOpening(deps, to, one))));

@@ -37,7 +37,7 @@ export async function sealSystemRecordIn(
   const place = await lockSystemStream(tx, draft.cmd);
   if (place === null) return null;
   const { stream, head } = place;
-  const context = { log: origin, stream, ts: now(), software };
+  const context = { log: origin, stream, about: 'installation', ts: now(), software } as const;
   const { records } = sealRecords(head, [draft], context);
   for (const fragment of insertRecords(records)) tx.write(fragment);
   return records[0] ?? null;

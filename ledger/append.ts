@@ -6,6 +6,7 @@ import { commitPath } from './fields.ts';
 import { keyedDigest, sha256Hex } from './hash.ts';
 import { makeOpening, type Opening } from './opening.ts';
 import { secureRandomBytes } from './random.ts';
+import { belongsIn, streamTypeOf, type StreamType } from './streams.ts';
 import {
   contextSchema,
   MAX_LIST,
@@ -68,6 +69,8 @@ export type SealContext = {
   /** origin of the log */
   readonly log: string;
   readonly stream: string;
+  /** what the stream is about; absent where the caller cannot tell, and only the head could */
+  readonly about?: StreamType;
   /** now, RFC 3339 UTC with milliseconds; where the head is later, the head's `ts` is sealed */
   readonly ts: string;
   /** version of the writing program */
@@ -130,7 +133,7 @@ const NOTHING: readonly never[] = [];
  *
  * @param head the newest record of the stream, null where there is none.
  * @param drafts in order; each becomes one record.
- * @throws LedgerError SCHEMA, RECORD_TOO_LARGE, VALUE_UNREPRESENTABLE; RECORD_CONFLICT where two
+ * @throws LedgerError STREAM_MISMATCH for a kind that has no place there; SCHEMA, RECORD_TOO_LARGE, VALUE_UNREPRESENTABLE; RECORD_CONFLICT where two
  *         drafts share a command key. Nothing is partly sealed.
  * @source docs/record-format.md, sections 3 to 5
  */
@@ -139,6 +142,7 @@ export function sealRecords(
   drafts: readonly Draft[],
   context: SealContext,
 ): SealedBatch {
+  assertAtHome(head, drafts, context.about);
   const batch = openBatch(head, drafts, context);
   const records: SealedRecord[] = [];
   let last = head;
@@ -162,6 +166,21 @@ export function inputHashOf(
   context: Pick<SealContext, 'log' | 'stream' | 'inputKey'>,
 ): string {
   return inputHash(draft, textsOf(checkDraft(draft, 0)), context);
+}
+
+/** A record in a stream of another kind would be refused by every verifier, and for ever. */
+function assertAtHome(
+  head: StreamHead | null,
+  drafts: readonly Draft[],
+  about: StreamType | undefined,
+): void {
+  if (about === undefined) return;
+  const known = drafts.filter(({ kind }) => spokenSchemas.has(kind)); // others are refused as such
+  const stray = known.find(({ kind }) => !belongsIn(kind, about));
+  const [first] = head === null ? known : [];
+  const wrong = stray ?? (first && streamTypeOf(first.kind) !== about ? first : undefined);
+  if (wrong !== undefined)
+    throw new LedgerError('STREAM_MISMATCH', `no "${wrong.kind}" here in a stream about ${about}`);
 }
 
 function openBatch(head: StreamHead | null, drafts: readonly Draft[], context: SealContext): Batch {

@@ -7,6 +7,8 @@
  * - `NOT_CANONICAL` bytes are not the one byte form of what they say. Treat them as forged.
  * - `SCHEMA` a record or a draft does not fit the closed schema of its kind. A mistake of the
  *   caller; never retry.
+ * - `STREAM_MISMATCH` a kind of record that has no place in such a stream. A mistake of the caller;
+ *   never retry.
  * - `RECORD_TOO_LARGE` the record would exceed 16 KiB. Move content into blobs and name them in `refs`.
  * - `RECORD_CONFLICT` this command key was used for other content. Permanent: the first record
  *   stays; seal an `incident`.
@@ -33,6 +35,7 @@ export type LedgerErrorCode =
   | 'VALUE_UNREPRESENTABLE'
   | 'NOT_CANONICAL'
   | 'SCHEMA'
+  | 'STREAM_MISMATCH'
   | 'RECORD_TOO_LARGE'
   | 'RECORD_CONFLICT'
   | 'HEAD_MOVED'

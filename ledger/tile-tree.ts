@@ -1,4 +1,4 @@
-import { nodeInput } from './encoding.ts';
+import { HASH_BYTES, nodeInput } from './encoding.ts';
 import { LedgerError } from './error.ts';
 import { treeRoot, type SyncSha256 } from './merkle.ts';
 import {
@@ -20,8 +20,19 @@ import {
  */
 export type TileReader = (tiles: readonly TileCoordinate[]) => Promise<readonly Uint8Array[]>;
 
+/**
+ * What was computed inside of tiles: up to 254 hashes each. Belongs to a reader that keeps tiles, and
+ * returns the same bytes, unchanged, as the same object.
+ */
+export type ComputedNodes = WeakMap<Uint8Array, Map<number, Uint8Array>>;
+
 /** A stored tree of `size` leaves; older trees are its beginnings and read from the same tiles. */
-export type TileTree = { readonly size: number; readonly readTiles: TileReader };
+export type TileTree = {
+  readonly size: number;
+  readonly readTiles: TileReader;
+  /** absent: everything is computed anew */
+  readonly computed?: ComputedNodes;
+};
 
 /** Everything needed to extend a tree: for each level, bottom up, the hashes of its partial tile. */
 export type RightEdge = {
@@ -48,9 +59,9 @@ export async function loadRightEdge({ size, readTiles }: TileTree): Promise<Righ
   const coordinates = partialTiles(size);
   const tiles = await readAll(coordinates, readTiles);
   const levels: (readonly Uint8Array[])[] = [];
-  for (const [at, { level }] of coordinates.entries()) {
+  for (const [at, { level, width }] of coordinates.entries()) {
     while (levels.length < level) levels.push([]);
-    levels.push(tiles[at] as readonly Uint8Array[]);
+    levels.push(decodeTile(tiles[at] as Uint8Array, width));
   }
   return { size, levels };
 }
@@ -191,10 +202,25 @@ async function hashesOf(
   const byKey = new Map(coordinates.map((place, at) => [tileKey(place), tiles[at]]));
   const hashOf = (node: Node): Uint8Array => {
     const { offset, count, ...place } = placeOf(node);
-    return treeRoot(byKey.get(tileKey(place))?.slice(offset, offset + count) ?? [], sha256);
+    const bytes = byKey.get(tileKey(place)) ?? new Uint8Array();
+    const hashes = bytes.subarray(HASH_BYTES * offset, HASH_BYTES * (offset + count));
+    if (count === 1) return hashes;
+    const computed = computedIn(tree, bytes);
+    const known = computed?.get(offset * TILE_WIDTH + count);
+    const hash = known ?? treeRoot(decodeTile(hashes, count), sha256);
+    if (known === undefined) computed?.set(offset * TILE_WIDTH + count, hash);
+    return hash;
   };
   const join = (right: Uint8Array, left: Uint8Array): Uint8Array => sha256(nodeInput(left, right));
   return nodes.map((row) => row.map(hashOf).reduceRight(join));
+}
+
+function computedIn(tree: TileTree, tile: Uint8Array): Map<number, Uint8Array> | undefined {
+  const known = tree.computed?.get(tile);
+  if (known !== undefined || tree.computed === undefined) return known;
+  const fresh = new Map<number, Uint8Array>();
+  tree.computed.set(tile, fresh);
+  return fresh;
 }
 
 /** The complete subtrees that make up a subtree, from left to right and so from large to small. */
@@ -227,13 +253,14 @@ function placeOf({ height, index }: Node): {
 async function readAll(
   coordinates: readonly TileCoordinate[],
   readTiles: TileReader,
-): Promise<readonly (readonly Uint8Array[])[]> {
+): Promise<readonly Uint8Array[]> {
   if (coordinates.length === 0) return [];
   const tiles = await readTiles(coordinates);
-  if (tiles.length !== coordinates.length) {
+  const isWhole = coordinates.every(({ width }, at) => tiles[at]?.length === HASH_BYTES * width);
+  if (tiles.length !== coordinates.length || !isWhole) {
     throw new LedgerError('TILE_FORMAT', 'the store lacks a tile');
   }
-  return coordinates.map(({ width }, at) => decodeTile(tiles[at] as Uint8Array, width));
+  return tiles;
 }
 
 function cut(hashes: readonly Uint8Array[]): readonly (readonly Uint8Array[])[] {

@@ -78,7 +78,7 @@ function aSealing(differs: Partial<RequestSealing> = {}): RequestSealing {
     },
     scope: randomUUID(),
     now: NOW,
-    head: null,
+    head: { seq: 4, leafHash: 'b'.repeat(64) }, // in the middle of a chain
     references: new Map(),
     keys: new Map(),
     dekId: '',

@@ -6,13 +6,20 @@ import {
   type Draft,
   type DraftOf,
   type SealContext,
+  type StreamHead,
 } from '../../ledger/append.ts';
 import { canonicalText } from '../../ledger/canonical-json.ts';
 import { LedgerError, type LedgerErrorCode } from '../../ledger/error.ts';
 import { commandKey, commitment, leafHash } from '../../ledger/hash.ts';
 import { createMemoryStore } from '../../ledger/memory-store.ts';
 import { secureRandomBytes } from '../../ledger/random.ts';
-import { MAX_RECORD_BYTES, parseRecord, RECORD_KINDS } from '../../ledger/record.ts';
+import {
+  MAX_RECORD_BYTES,
+  parseRecord,
+  RECORD_KINDS,
+  type RecordKind,
+} from '../../ledger/record.ts';
+import type { StreamType } from '../../ledger/streams.ts';
 import { appendRecords, type LedgerStore } from '../../ledger/store.ts';
 import { aContext, aDraft, digest, fixedRandom, STREAM } from './support/drafts.ts';
 
@@ -119,6 +126,24 @@ describe('sealing', () => {
   test('drafts are checked by the compiler, kind by kind', () => {
     expectTypeOf<DraftOf<'closed'>['body']>().toEqualTypeOf<Readonly<Record<never, never>>>();
     expectTypeOf<DraftOf<'decided'>['body']['verdict']>().toEqualTypeOf<'approve' | 'reject'>();
+  });
+});
+
+describe('a record in a stream where its kind has no place', () => {
+  const codeOfSealing = (kind: RecordKind, type: StreamType, head: StreamHead | null) =>
+    codeOf(() => sealRecords(head, [aDraft(kind)], { ...aContext(), about: type }));
+  const head = { seq: 3, leafHash: 'a'.repeat(64), ts: null };
+
+  test('is refused before it is sealed', async () => {
+    expect(await codeOfSealing('decided', 'person', head)).toBe('STREAM_MISMATCH');
+    expect(await codeOfSealing('role_granted', 'request', head)).toBe('STREAM_MISMATCH');
+    expect(await codeOfSealing('heartbeat', 'request', head)).toBe('STREAM_MISMATCH');
+    expect(await codeOfSealing('decided', 'request', head)).toBeNull();
+  });
+
+  test('and so is a first record that makes the stream another one', async () => {
+    expect(await codeOfSealing('refused', 'request', null)).toBe('STREAM_MISMATCH');
+    expect(await codeOfSealing('requested', 'request', null)).toBeNull();
   });
 });
 

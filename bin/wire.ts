@@ -162,8 +162,15 @@ export async function runProgram(main: () => Promise<void>): Promise<void> {
     await main();
     process.exit(0);
   } catch (error) {
-    if (error instanceof SetupError) process.stderr.write(`${error.message}\n`);
+    if (error instanceof SetupError || isUsage(error)) process.stderr.write(`${error.message}\n`);
     else logFault('the program ends', error);
     process.exit(1);
   }
+}
+
+/** Of parseArgs: its sentence says which argument is not known. */
+function isUsage(error: unknown): error is Error {
+  return (
+    error instanceof TypeError && 'code' in error && /^ERR_PARSE_ARGS/.test(String(error.code))
+  );
 }

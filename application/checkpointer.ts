@@ -60,11 +60,7 @@ async function signInTurn(deps: CheckpointerDeps): Promise<StoredCheckpoint | nu
     newestCheckpoint(db),
     memory.read(),
   ]);
-  if (last === null && newest !== null)
-    throw new LedgerError(
-      'SIGNER_REFUSED',
-      `the signer has no memory, but the log was signed at size ${newest.size}: bring its memory back, or run npm run log:adopt`,
-    );
+  if (last === null && newest !== null) throw memoryLost(newest.size);
   if (last !== null && newest !== null) await assertKnown(db, newest, last);
   const isNews = newest === null || newest.size !== state.size;
   const isRemembered = last !== null && last.size === state.size && sameRoot(last, state);
@@ -73,6 +69,14 @@ async function signInTurn(deps: CheckpointerDeps): Promise<StoredCheckpoint | nu
   const proof = await extensionProof(db, last?.size ?? 0, state);
   const note = await signHead({ keys: await deps.keys(), memory }, { head, proof });
   return publish(deps, state, Buffer.from(note).toString());
+}
+
+/** A signer that has forgotten cannot see that the log was set back. */
+export function memoryLost(size: number): LedgerError {
+  return new LedgerError(
+    'SIGNER_REFUSED',
+    `the signer has no memory, but the log was signed at size ${size}: bring its memory back, or compare the newest checkpoint with one kept elsewhere and run npm run log:adopt`,
+  );
 }
 
 async function currentState(db: Database): Promise<LogState> {

@@ -216,9 +216,12 @@ function stageOpened({ stage, deadline }: EventOf<'stage_opened'>, telling: Tell
   }));
 }
 
-/** People in a record; too many for it are named in a blob, and nobody here. */
+/**
+ * People in a record; too many for it are named in a blob, and nobody here. In an order that says nothing
+ * of who they are.
+ */
 function listed(people: readonly string[], ref: RefOf): string[] {
-  return people.length > 64 ? [] : people.map((id) => ref(personRef(id)));
+  return people.length > 64 ? [] : people.map((id) => ref(personRef(id))).sort();
 }
 
 function viewed({ person }: EventOf<'viewed'>, telling: Telling): Unkeyed {

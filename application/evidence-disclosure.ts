@@ -1,18 +1,12 @@
 import type { BlobMark, BundleOpening } from '../ledger/bundle-format.ts';
-import { sha256Hex } from '../ledger/hash.ts';
-import { jcs } from '../ledger/jcs.ts';
-import { commitmentsOf, PERSON_PATH, type BlobRef, type LedgerRecord } from '../ledger/record.ts';
-import { policyVersionName } from '../domain/policy.ts';
+import { commitmentsOf, PERSON_PATH, type LedgerRecord } from '../ledger/record.ts';
 import { reading } from '../prisma/directory-store.ts';
 import { openingsOf, storedReferencesOf, type StoredReference } from '../prisma/ledger-store.ts';
-import { findPolicyVersion } from '../prisma/policy-store.ts';
 import type { RequestRow } from '../prisma/request-store.ts';
 import type { Deps } from './deps.ts';
-import { ApplicationError } from './error.ts';
-import { viewAgain } from './evidence-views.ts';
+import { openBlobs } from './evidence-blobs.ts';
 import { openingPlace, referencePlace } from './places.ts';
 import { subjectOf, type Principal } from './principal.ts';
-import { readContent } from './request-queries.ts';
 import { readShape, type RequestShape } from './request-shape.ts';
 
 // What of the words, people and contents of a request one reader gets in an evidence bundle.
@@ -33,7 +27,7 @@ export interface Disclosed {
 }
 
 /** One reader of one request, with what the product shows them of it anyway. */
-interface Reading {
+export interface Reading {
   readonly deps: Deps;
   readonly row: RequestRow;
   readonly principal: Principal;
@@ -43,9 +37,21 @@ interface Reading {
   readonly references: ReadonlyMap<string, StoredReference>;
   /** the reader's own commitment in this stream */
   readonly self: string | null;
+  /** what `erased` records name */
+  readonly erased: {
+    readonly commitments: ReadonlySet<string>;
+    readonly blobs: ReadonlySet<string>;
+  };
 }
 
-/** Opens what this reader may see of the records, and marks the rest. */
+/**
+ * Opens what this reader may see of the records, and marks the rest.
+ *
+ * What should be stored and is not, without an `erased` record that names it, is neither opened nor
+ * marked: whoever verifies the bundle is told that it is missing.
+ *
+ * @throws Unreadable where something stored was changed.
+ */
 export async function discloseTo(
   deps: Deps,
   principal: Principal,
@@ -58,7 +64,8 @@ export async function discloseTo(
   const references = new Map(stored.map((one) => [one.c, one]));
   const self = stored.find(({ subject }) => subject === subjectOf(principal))?.c ?? null;
   const sees = disclosureFor(principal);
-  const reader = { deps, row, principal, sees, shape, records, references, self };
+  const erased = erasedBy(records);
+  const reader = { deps, row, principal, sees, shape, records, references, self, erased };
   const [people, openings, blobs] = await Promise.all([
     openPeople(reader),
     openTexts(reader),
@@ -67,40 +74,111 @@ export async function discloseTo(
   return { people, openings, blobs };
 }
 
+function erasedBy(records: readonly LedgerRecord[]): Reading['erased'] {
+  const acts = records.flatMap((record) => (record.kind === 'erased' ? [record.body] : []));
+  const commitments = acts.flatMap((body) => body.commitments.map(({ seq, c }) => keyOf(seq, c)));
+  return {
+    commitments: new Set(commitments),
+    blobs: new Set(acts.flatMap((body) => body.blobs)),
+  };
+}
+
+/** @param seq null for a person, who has one commitment in all records. */
+const keyOf = (seq: number | null, c: string): string => `${seq ?? 'person'}/${c}`;
+
 // ---- people --------------------------------------------------------------------------------------
 
 async function openPeople(reader: Reading): Promise<BundleOpening[]> {
   const { deps, row, records, references } = reader;
   const named = records.flatMap(commitmentsOf).filter(({ path }) => path === PERSON_PATH);
   await prepare(deps, [...references.values()]);
-  const shown = shownSubjects(reader);
-  return [...new Set(named.map(({ c }) => c))].map((c): BundleOpening => {
-    const reference = references.get(c);
-    if (reference === undefined) return { c, path: PERSON_PATH, state: 'not_kept' };
-    const { subject, dekId, ciphertext } = reference;
-    const place = referencePlace(row.id, subject);
-    const text = deps.vault.decrypt(dekId, place, ciphertext);
-    const maySee = reader.sees === 'all' || shown.has(subject);
-    return asOpening({ c, path: PERSON_PATH }, text, maySee);
+  const isTold = toldPeople(reader);
+  return [...new Set(named.map(({ c }) => c))].flatMap((c): BundleOpening[] => {
+    const one = references.get(c);
+    const text =
+      one === undefined
+        ? null
+        : deps.vault.decrypt(one.dekId, referencePlace(row.id, one.subject), one.ciphertext);
+    const maySee = reader.sees === 'all' || c === reader.self || isTold(c);
+    return asOpening(reader, { c, path: PERSON_PATH, seq: null }, { text, maySee });
   });
 }
 
-/** Whom `GET /v1/requests/{id}` names to this reader, and themselves. */
-function shownSubjects({ shape, row, principal }: Reading): ReadonlySet<string> {
-  const { stage, decisions, resolution, requester } = shape;
+/**
+ * One commitment stands for a person in all records, so opening it tells everything that they did here.
+ * It is opened where `GET /v1/requests/{id}` ties the person to an act, and nothing else that they did is
+ * hidden by it.
+ */
+function toldPeople(reader: Reading): (c: string) => boolean {
+  const { records, references } = reader;
+  const subjects = shownSubjects(reader);
+  const tellingOf = tellings(records);
+  const told = new Set<string>();
+  const hidden = new Set<string>();
+  for (const record of records) {
+    for (const { c, path } of commitmentsOf(record)) {
+      if (path !== PERSON_PATH) continue;
+      const telling = tellingOf(record, c);
+      if (telling === 'told') told.add(c);
+      if (telling === 'hidden') hidden.add(c);
+    }
+  }
+  const app = appOf(records);
+  return (c) => {
+    const subject = references.get(c)?.subject;
+    const isShown = subject === undefined || subjects.has(subject); // unknown: its row is gone
+    return isShown && told.has(c) && (c === app || !hidden.has(c));
+  };
+}
+
+/** Who acted, as `GET /v1/requests/{id}` names them to every reader. */
+function shownSubjects({ shape, row }: Reading): ReadonlySet<string> {
+  const { decisions, resolution, requester } = shape;
   const people = [
-    ...(stage?.eligible ?? []),
-    ...(stage?.decided ?? []),
     ...decisions.flatMap(({ person, delegatedBy }) => [person, delegatedBy]),
     ...(resolution?.by ?? []),
     row.state.onBehalfOf, // a part of the content, which every reader sees
   ].filter((id) => id !== null);
   const asker = { type: row.state.requester.type, id: requester.id };
-  return new Set([
-    ...people.map((id) => subjectOf({ type: 'person', id })),
-    subjectOf(asker),
-    subjectOf(principal),
-  ]);
+  return new Set([...people.map((id) => subjectOf({ type: 'person', id })), subjectOf(asker)]);
+}
+
+/** The app that asked: an account and not a person, whatever else it did. */
+function appOf(records: readonly LedgerRecord[]): string | null {
+  const asked = records.find(({ kind }) => kind === 'requested');
+  return asked?.actor.type === 'agent' ? asked.actor.c : null;
+}
+
+/** `listed`: among those who could decide, or were reminded, which is no act of theirs. */
+type Telling = 'told' | 'listed' | 'hidden';
+
+/** What GET says of one person in one record. A kind that is not here is hidden. */
+function tellings(records: readonly LedgerRecord[]): (record: LedgerRecord, c: string) => Telling {
+  const ending = endingOf(records);
+  const lastActs = new Map<string | null, number>();
+  for (const { kind, actor, seq } of records)
+    if (kind === 'decided' || seq === ending?.seq) lastActs.set(actor.c, seq);
+  return (record, c) => {
+    const { kind, seq } = record;
+    if (kind === 'requested') return isAnswerable(record, c) ? 'hidden' : 'told';
+    if (kind === 'decided' || seq === ending?.seq) return 'told';
+    if (LISTING.includes(kind)) return 'listed';
+    // Looking before an act that GET shows belongs to it; looking without one is nobody's business.
+    return kind === 'viewed' && seq < (lastActs.get(c) ?? -1) ? 'listed' : 'hidden';
+  };
+}
+
+/** Records that list who could decide, or was reminded. */
+const LISTING: readonly LedgerRecord['kind'][] = ['stage_opened', 'escalated', 'reminded'];
+
+/** Who owns the app, or answers for the request: GET does not name them. */
+function isAnswerable({ body }: Extract<LedgerRecord, { kind: 'requested' }>, c: string): boolean {
+  return body.owner_c === c || ('accountable_c' in body && body.accountable_c === c);
+}
+
+/** The override or withdrawal that the resolution shows: the newest. */
+function endingOf(records: readonly LedgerRecord[]): LedgerRecord | null {
+  return records.findLast(({ kind }) => kind === 'overridden' || kind === 'withdrawn') ?? null;
 }
 
 // ---- texts ---------------------------------------------------------------------------------------
@@ -112,26 +190,29 @@ async function openTexts(reader: Reading): Promise<Map<number, BundleOpening[]>>
   const byPlace = new Map(stored.map((one) => [`${one.seq}/${one.path}`, one]));
   const opened = new Map<number, BundleOpening[]>();
   for (const record of records) {
-    const ofRecord = record.commits.map((commit): BundleOpening => {
-      const { seq } = record;
+    const { seq } = record;
+    const ofRecord = record.commits.flatMap((commit): BundleOpening[] => {
       const one = byPlace.get(`${seq}/${commit.path}`);
-      if (one === undefined) return { ...commit, state: 'not_kept' };
       const place = openingPlace(row.id, seq, commit.path);
-      const text = deps.vault.decrypt(one.dekId, place, one.ciphertext);
-      const maySee = text !== null && seesText(reader, record, valueOf(text));
-      return asOpening(commit, text, maySee);
+      const text = one === undefined ? null : deps.vault.decrypt(one.dekId, place, one.ciphertext);
+      const maySee = seesText(reader, record, text === null ? null : valueOf(text));
+      return asOpening(reader, { ...commit, seq }, { text, maySee });
     });
-    if (ofRecord.length > 0) opened.set(record.seq, ofRecord);
+    opened.set(seq, ofRecord);
   }
   return opened;
 }
 
 /** Their own words, and the reason that the request's resolution shows to everybody. */
-function seesText({ sees, self, shape }: Reading, record: LedgerRecord, value: string): boolean {
-  if (sees === 'all') return true;
-  const isOwn = self !== null && record.actor.c === self;
-  const isShown = record.kind === 'overridden' || record.kind === 'withdrawn';
-  return isOwn || (isShown && shape.resolution?.reason === value);
+function seesText(
+  { sees, self, shape, records }: Reading,
+  record: LedgerRecord,
+  value: string | null,
+): boolean {
+  if (sees === 'all' || (self !== null && record.actor.c === self)) return true;
+  const reason = shape.resolution?.reason ?? null;
+  const isEnding = record.seq === endingOf(records)?.seq;
+  return isEnding && reason !== null && (value === null || value === reason);
 }
 
 interface Salted {
@@ -141,16 +222,17 @@ interface Salted {
 
 const valueOf = (text: string): string => (JSON.parse(text) as Salted).value;
 
+/** @param text null where it is gone. @returns none where it must be here and is not. */
 function asOpening(
-  commit: { readonly c: string; readonly path: string },
-  text: string | null,
-  maySee: boolean,
-): BundleOpening {
-  const { c, path } = commit;
-  if (text === null) return { c, path, state: 'erased' };
-  if (!maySee) return { c, path, state: 'not_disclosed' };
+  { erased }: Reading,
+  { c, path, seq }: { readonly c: string; readonly path: string; readonly seq: number | null },
+  { text, maySee }: { readonly text: string | null; readonly maySee: boolean },
+): BundleOpening[] {
+  if (text === null && erased.commitments.has(keyOf(seq, c))) return [{ c, path, state: 'erased' }];
+  if (!maySee) return [{ c, path, state: 'not_disclosed' }];
+  if (text === null) return [];
   const { salt, value } = JSON.parse(text) as Salted; // ours: written by sealing.ts
-  return { c, path, state: 'disclosed', salt, value };
+  return [{ c, path, state: 'disclosed', salt, value }];
 }
 
 async function prepare(
@@ -161,60 +243,4 @@ async function prepare(
     reading(db),
     values.map(({ dekId }) => dekId),
   );
-}
-
-// ---- contents ------------------------------------------------------------------------------------
-
-async function openBlobs(reader: Reading): Promise<Disclosed['blobs']> {
-  const blobs = new Map<string, Disclosed['blobs'][number]>();
-  const contents = await keptContents(reader);
-  for (const record of reader.records) {
-    for (const ref of record.refs) {
-      const { sha256 } = ref;
-      if (blobs.get(sha256)?.bytes) continue;
-      const maySee = seesBlob(reader, record, ref);
-      const bytes = await blobOf(reader, contents, { record, ref });
-      const state = bytes === null ? 'not_kept' : maySee ? 'disclosed' : 'not_disclosed';
-      blobs.set(sha256, { mark: { sha256, state }, bytes: state === 'disclosed' ? bytes : null });
-    }
-  }
-  return [...blobs.values()];
-}
-
-/** A view names who else is excluded, so it is shown to whoever saw it; the rest every reader sees. */
-function seesBlob({ sees, self }: Reading, record: LedgerRecord, { name }: BlobRef): boolean {
-  if (sees === 'all' || name !== 'view') return true;
-  return self !== null && record.kind === 'viewed' && record.body.person_c === self;
-}
-
-/** What can be made again without looking at a record, by digest: content, action and policy text. */
-async function keptContents({ deps, row }: Reading): Promise<ReadonlyMap<string, Uint8Array>> {
-  const { state } = row;
-  const policyVersion = policyVersionName(state.policy);
-  const [content, policy] = await Promise.all([
-    readContent(deps, row).catch(nullIfErased),
-    findPolicyVersion(deps.db, state.policy.id, state.policy.version),
-  ]);
-  const texts = policy === null ? [] : [policy.source];
-  if (content !== null) {
-    const { kind, action } = content;
-    texts.push(jcs({ ...content, policyVersion }), jcs({ kind, action, policyVersion }));
-  }
-  return new Map(texts.map((text) => [sha256Hex(text), Buffer.from(text)]));
-}
-
-function nullIfErased(error: unknown): null {
-  if (error instanceof ApplicationError && error.code === 'NOT_FOUND') return null;
-  throw error;
-}
-
-async function blobOf(
-  { deps, row, records }: Reading,
-  contents: ReadonlyMap<string, Uint8Array>,
-  { record, ref }: { readonly record: LedgerRecord; readonly ref: BlobRef },
-): Promise<Uint8Array | null> {
-  const kept = contents.get(ref.sha256);
-  if (kept !== undefined) return kept;
-  if (record.kind !== 'viewed' || ref.name !== 'view') return null;
-  return viewAgain(deps, row, { viewed: record, records }).catch(nullIfErased);
 }

@@ -28,6 +28,7 @@ import {
 import type { Deps } from './deps.ts';
 import type { Principal } from './principal.ts';
 import { visibleRequest } from './request-queries.ts';
+import { withReadable } from './request-shape.ts';
 import type { SealedBy } from './sealing.ts';
 
 export type EvidenceDeps = Deps & StreamHeadDeps;
@@ -62,13 +63,17 @@ const POLL_MS = 100;
  *
  * @returns a ZIP that needs nothing else to be verified than the log's verifier key.
  * @throws ApplicationError NOT_FOUND where there is no such request or the caller may not see it;
- *         BAD_PROOF for a `since` that no checkpoint covers; NOT_PUBLISHED where the log does not catch up.
+ *         UNREADABLE, and nothing is sealed, where something stored cannot be decrypted; BAD_PROOF for a `since` that no checkpoint covers; NOT_PUBLISHED where the log does not catch up.
  * @source docs/adr/0011-evidence.md
  */
 export async function exportEvidence(
   deps: EvidenceDeps,
   order: EvidenceOrder,
 ): Promise<EvidenceFile> {
+  return withReadable(deps, order.requestId, () => makeAndSeal(deps, order));
+}
+
+async function makeAndSeal(deps: EvidenceDeps, order: EvidenceOrder): Promise<EvidenceFile> {
   const patience = openPatience(order);
   const row = await visibleRequest(deps, order.principal, order.requestId);
   const checkpoint = await covering(deps, patience, async () =>

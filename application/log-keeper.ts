@@ -2,7 +2,7 @@ import { LedgerError } from '../ledger/error.ts';
 import { commandKey } from '../ledger/hash.ts';
 import type { RecordBody } from '../ledger/record.ts';
 import { newestCheckpoint, readLogState } from '../prisma/log-store.ts';
-import { breakSilence, signNews, type CheckpointerDeps } from './checkpointer.ts';
+import { breakSilence, memoryLost, signNews, type CheckpointerDeps } from './checkpointer.ts';
 import { startChores, type RunningChores } from './chores.ts';
 import { checkedEdge, createSequencer, LogCorrupt } from './sequencer.ts';
 import { sealSystemRecord, SYSTEM_AUTHOR } from './system-stream.ts';
@@ -90,10 +90,11 @@ export async function assertLogSound({ db, origin, memory }: CheckpointerDeps): 
   const [newest, last] = await Promise.all([newestCheckpoint(db), memory.read()]);
   if (last !== null && last.origin !== origin)
     throw new LedgerError('SIGNER_REFUSED', `the signer's memory is of ${last.origin}`);
+  if (last === null && newest !== null) throw memoryLost(newest.size);
   const signed = Math.max(last?.size ?? 0, newest?.size ?? 0);
   if (state.size < signed)
     throw new LedgerError(
       'SIGNER_REFUSED',
-      `the database holds ${state.size} records, but ${signed} were signed: it is older than its own log. Restore the newest backup; npm run verify -- --fsck tells what is missing`,
+      `the database holds ${state.size} records, but ${signed} were signed: it is older than its own log. Restore the newest backup of the database, and do not touch the signer's memory`,
     );
 }

@@ -18,6 +18,8 @@ import {
 import { storedTree } from './checkpointer.ts';
 import type { Deps } from './deps.ts';
 import { ApplicationError, notFound } from './error.ts';
+import type { Principal } from './principal.ts';
+import { visibleRequest } from './request-queries.ts';
 
 // What outsiders read of the log: checkpoints, tiles, proofs, and which record is the last of a stream.
 // Proofs are given for sizes that a checkpoint covers, so that there is something to hold them against.
@@ -156,6 +158,26 @@ async function publishedSize({ db }: LogDeps): Promise<number> {
 
 function badProof(message: string): ApplicationError {
   return new ApplicationError('BAD_PROOF', `There is no such proof: ${message}.`);
+}
+
+/** Who may read every stream. */
+const READERS = ['compliance', 'auditor'];
+
+/**
+ * The statement for somebody who may know of the stream: how many records it has is not for everybody.
+ *
+ * @param size absent: of the newest checkpoint.
+ * @throws ApplicationError NOT_FOUND, BAD_PROOF.
+ */
+export async function streamHeadFor(
+  deps: Deps & StreamHeadDeps,
+  principal: Principal,
+  { stream, size }: { readonly stream: string; readonly size: number | undefined },
+): Promise<string> {
+  const readsAll =
+    principal.type === 'person' && principal.roles.some((role) => READERS.includes(role));
+  if (!readsAll) await visibleRequest(deps, principal, stream);
+  return streamHeadStatement(deps, stream, size ?? (await newestCheckpointOf(deps)).size);
 }
 
 export interface StreamHeadDeps extends LogDeps {

@@ -18,14 +18,7 @@ import type { Deps } from './deps.ts';
 import { ApplicationError, notFound } from './error.ts';
 import { contentPlace } from './places.ts';
 import { subjectOf, type Caller, type Principal } from './principal.ts';
-import {
-  readShape,
-  shapesOf,
-  tellUnreadable,
-  unreadable,
-  type RequestShape,
-} from './request-shape.ts';
-import { Unreadable } from './vault.ts';
+import { readShape, shapesOf, withReadable, type RequestShape } from './request-shape.ts';
 
 /** @throws ApplicationError NOT_FOUND when there is none or the caller may not see it. */
 export async function visibleRequest(
@@ -118,14 +111,10 @@ async function contentText(
   { id, dekId }: RequestRow,
   bytes: Uint8Array,
 ): Promise<string | null> {
-  try {
+  return withReadable(deps, id, async () => {
     await deps.vault.prepare(reading(deps.db), [dekId]);
     return deps.vault.decrypt(dekId, contentPlace(id), bytes);
-  } catch (error) {
-    if (!(error instanceof Unreadable)) throw error;
-    tellUnreadable(deps, id, error);
-    throw unreadable(error);
-  }
+  });
 }
 
 /** People who would be asked but may not decide, and the rule that says so. */

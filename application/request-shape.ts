@@ -104,7 +104,7 @@ export async function readShape(deps: Deps, row: ShapedRow): Promise<RequestShap
   return shape as RequestShape;
 }
 
-export function unreadable(cause?: unknown): ApplicationError {
+function unreadable(cause?: unknown): ApplicationError {
   return new ApplicationError(
     'UNREADABLE',
     'What this request says cannot be decrypted: what is stored was changed, or belongs to another ENCRYPTION_KEY. Its chain can still be read and verified.',
@@ -116,10 +116,25 @@ export function unreadable(cause?: unknown): ApplicationError {
 const told = new Set<string>();
 const MOST_TOLD = 10_000;
 
-export function tellUnreadable(deps: Deps, requestId: string, error: unknown): void {
+function tellUnreadable(deps: Deps, requestId: string, error: unknown): void {
   if (told.has(requestId) || told.size >= MOST_TOLD) return;
   told.add(requestId);
   deps.onFault?.(`the stored words of request ${requestId} cannot be read`, error);
+}
+
+/** @throws ApplicationError UNREADABLE, told once, where something stored cannot be decrypted. */
+export async function withReadable<T>(
+  deps: Deps,
+  requestId: string,
+  read: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    tellUnreadable(deps, requestId, error);
+    throw unreadable(error);
+  }
 }
 
 function wordsOf(

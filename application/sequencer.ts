@@ -142,7 +142,7 @@ function placesOf(queued: readonly QueuedBatch[]): {
 
 /** What is sequenced once stands for ever, so the queue is not believed. */
 function assertTrue(batch: QueuedBatch, last: number | undefined): void {
-  const where = `stream ${batch.stream}, record ${batch.firstSeq}`;
+  const where = `row ${batch.qid} of log_queue (stream ${batch.stream}, record ${batch.firstSeq})`;
   if (batch.storedHashes === null || Buffer.compare(batch.storedHashes, batch.leafHashes) !== 0)
     throw new LogCorrupt(`${where}: the record is not the one that was appended`);
   if (!batch.linked) throw new LogCorrupt(`${where}: it does not name the record before it`);

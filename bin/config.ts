@@ -39,8 +39,8 @@ export type Config = {
   };
   readonly dataDir: string;
   readonly cacheDir: string;
-  /** Folder of policy files. */
-  readonly policiesDir: string;
+  /** Folder of policy files that are published at start; null: none, because nobody named one. */
+  readonly policiesDir: string | null;
   readonly temporalCliPath: string | null;
   readonly production: boolean;
   /** Set by the supervisor: the database is the embedded one, sample people and tokens exist. */
@@ -125,7 +125,11 @@ export const VARIABLES: readonly { name: string; meaning: string; fallback: stri
     meaning: 'fetched server programs, shared by clones',
     fallback: '${XDG_CACHE_HOME:-~/.cache}/countersign',
   },
-  { name: 'COUNTERSIGN_POLICIES', meaning: 'folder of policy files', fallback: 'policies' },
+  {
+    name: 'COUNTERSIGN_POLICIES',
+    meaning: 'folder of policy files to publish at start',
+    fallback: 'policies; none with a DATABASE_URL',
+  },
   { name: 'NODE_ENV', meaning: 'production: no sample people', fallback: '' },
 ];
 
@@ -258,12 +262,19 @@ function toConfig(env: Environment, cwd: string): Config {
     ...toKeys(env, dataDir, cwd),
     dataDir,
     cacheDir: resolve(cwd, env.COUNTERSIGN_CACHE_DIR ?? defaultCacheDir(env)),
-    policiesDir: resolve(cwd, env.COUNTERSIGN_POLICIES ?? 'policies'),
+    policiesDir: toPoliciesDir(env, cwd),
     temporalCliPath:
       env.TEMPORAL_CLI_PATH === undefined ? null : resolve(cwd, env.TEMPORAL_CLI_PATH),
     production,
     embedded: env.COUNTERSIGN_EMBEDDED === true && !production,
   };
+}
+
+/** The samples suit the sample people, so they go with the embedded default only. */
+function toPoliciesDir(env: Environment, cwd: string): string | null {
+  const own = env.DATABASE_URL !== undefined && env.COUNTERSIGN_EMBEDDED !== true;
+  if (env.COUNTERSIGN_POLICIES === undefined && own) return null;
+  return resolve(cwd, env.COUNTERSIGN_POLICIES ?? 'policies');
 }
 
 function toDatabase(env: Environment): Pick<Config, 'databaseUrl' | 'databaseLogins'> {

@@ -22,11 +22,15 @@ export function fsckProgress(): (done: FsckProgress) => void {
 export function fsckText(check: LogCheck): string {
   const { records, streams, size, checkpoints, problems, tookMs } = check;
   const seen = `${records} records in ${streams} streams, a log of ${size}, ${checkpoints} checkpoints, ${(tookMs / 1_000).toFixed(1)} s`;
-  const verdict = check.passed ? `valid: ${seen}` : `INVALID: ${seen}; ${problems.length} problems`;
+  const word = check.unchecked.length === 0 ? 'valid' : 'incomplete';
+  const verdict = check.passed
+    ? `${word}: ${seen}`
+    : `INVALID: ${seen}; ${problems.length} problems`;
+  const unchecked = check.unchecked.map((what) => `  not looked at: ${what}`);
   const lines = problems.map(
     (problem) => `  ${problem.code} ${placeOf(problem)}: ${problem.detail}`,
   );
-  return `${process.stderr.isTTY ? '\r\u001b[K' : ''}${[verdict, ...lines].join('\n')}\n`;
+  return `${process.stderr.isTTY ? '\r\u001b[K' : ''}${[verdict, ...lines, ...unchecked].join('\n')}\n`;
 }
 
 function placeOf({ stream, seq, index }: FsckProblem): string {

@@ -2,9 +2,10 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openCheckpoint } from '../ledger/checkpoint.ts';
 import { noteVerifier } from '../ledger/verifier-key.ts';
+import type { SignerMemory } from '../ledger/signer.ts';
 import { newestCheckpoint } from '../prisma/log-store.ts';
-import { readConfig } from './config.ts';
-import { withEmbeddedLogin } from './embedded-login.ts';
+import { readConfig, type Config } from './config.ts';
+import { withDatabase } from './with-database.ts';
 import { readLogKeys } from './log-keys.ts';
 import { SetupError } from './setup-error.ts';
 import { fileMemory } from './signer-memory.ts';
@@ -29,7 +30,11 @@ await runProgram(async () => {
   const known = await memory.read();
   if (known !== null)
     throw new SetupError(`The signer remembers size ${known.size}; nothing is to be adopted.`);
-  const deps = await openSystemDeps(await withEmbeddedLogin(config, 'sequencer'), 1, 'sequencer');
+  await withDatabase(config, 'sequencer', (withLogin) => adopt(withLogin, memory));
+});
+
+async function adopt(config: Config, memory: SignerMemory): Promise<void> {
+  const deps = await openSystemDeps(config, 1, 'sequencer');
   try {
     const stored = await newestCheckpoint(deps.db);
     if (stored === null) throw new SetupError('The log has no checkpoint; the signer starts anew.');
@@ -42,4 +47,4 @@ await runProgram(async () => {
   } finally {
     await deps.db.close();
   }
-});
+}

@@ -5,7 +5,7 @@ import { registerKey, StrangeKey } from '../application/log-keys.ts';
 import { loadSigningKey, newSigningKey, type SigningKey } from '../ledger/signer-key.ts';
 import { formatVerifierKey } from '../ledger/verifier-key.ts';
 import { readConfig, type Config } from './config.ts';
-import { withEmbeddedLogin } from './embedded-login.ts';
+import { withDatabase } from './with-database.ts';
 import { previousKeyFile, readLogKeys } from './log-keys.ts';
 import { SetupError } from './setup-error.ts';
 import { openSystemDeps, runProgram } from './wire.ts';
@@ -30,11 +30,11 @@ await runProgram(async () => {
   const config = readConfig();
   if (values.help === true) process.stdout.write(HELP);
   else if (values.retire === true) await retire(config);
-  else await rotate(config);
+  else await withDatabase(config, 'sequencer', rotate);
 });
 
 async function rotate(config: Config): Promise<void> {
-  const deps = await openSystemDeps(await withEmbeddedLogin(config, 'sequencer'), 2, 'sequencer');
+  const deps = await openSystemDeps(config, 2, 'sequencer');
   try {
     const { newest, before } = await keysToChange(config, deps.origin);
     const endorsedBy = { key: before.verifierKey, signer: before };

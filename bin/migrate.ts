@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { migrate } from '../prisma/migrate.ts';
-import { applyRoles } from '../prisma/roles.ts';
+import { applyRolesInWords } from './roles.ts';
 import { readConfig } from './config.ts';
 import { SetupError } from './setup-error.ts';
 import { runProgram } from './wire.ts';
@@ -23,7 +23,7 @@ if (import.meta.main)
       throw new SetupError(
         'DATABASE_URL is not set. The embedded database is migrated by `npm start` itself.',
       );
-    const applied = await migrate(databaseUrl, MIGRATIONS, applyRoles);
+    const applied = await migrate(databaseUrl, MIGRATIONS, applyRolesInWords);
     for (const name of applied) process.stdout.write(`applied ${name}\n`);
     process.stdout.write(applied.length === 0 ? 'nothing to apply\n' : 'done\n');
   });

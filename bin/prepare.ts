@@ -15,7 +15,7 @@ import { formatVerifierKey } from '../ledger/verifier-key.ts';
 import { openDatabase } from '../prisma/database.ts';
 import { ensureInstallation } from '../prisma/installation-store.ts';
 import { migrate } from '../prisma/migrate.ts';
-import { applyRoles } from '../prisma/roles.ts';
+import { applyRolesInWords } from './roles.ts';
 import { listPolicies } from '../prisma/policy-store.ts';
 import { readConfig, type Config } from './config.ts';
 import { readLogKeys, readStreamHeadKey } from './log-keys.ts';
@@ -30,7 +30,7 @@ await runProgram(async () => {
   const config = readConfig();
   if (config.databaseUrl === null) throw new SetupError('DATABASE_URL is not set.');
   await ensureKeyFiles(config);
-  const applied = await migrate(config.databaseUrl, MIGRATIONS, applyRoles);
+  const applied = await migrate(config.databaseUrl, MIGRATIONS, applyRolesInWords);
   say(applied.length === 0 ? 'schema is up to date' : `applied ${applied.join(', ')}`);
   const origin = await ensureOrigin(config, config.databaseUrl);
   const deps = await openDeps(config, 4);
@@ -129,32 +129,47 @@ async function ensureOrigin(config: Config, databaseUrl: string): Promise<string
  * @throws SetupError with every problem of every file; the files without one are published.
  */
 async function publishPolicies(deps: Deps, { policiesDir }: Config): Promise<void> {
+  if (policiesDir === null) return;
   const present = await listPolicies(deps.db, { after: null, limit: 1_000 });
   const newest = new Map(present.map((row) => [row.id, row]));
   const wrong: string[] = [];
   for (const file of await policyFiles(policiesDir)) {
-    const source = await readFile(join(policiesDir, file), 'utf8');
+    const path = join(policiesDir, file);
+    const source = await readFile(path, 'utf8');
     const parsed = parsePolicy(source, 'auto');
-    const id = parsed.ok ? parsed.policy.id : '';
-    const before = newest.get(id);
+    const before = newest.get(parsed.ok ? parsed.policy.id : '') ?? null;
     if (before?.sourceSha256 === sha256Hex(source)) continue;
-    try {
-      const row = await publishPolicy(deps, {
-        id,
-        source,
-        format: 'auto',
-        expected: before?.version ?? null,
-        author: { ...BY_ENGINE, name: 'system' },
-        remember: () => undefined,
-      });
-      say(`published policy ${row.id}@${row.version}${row.enabled ? '' : ' (not enabled)'}`);
-    } catch (error) {
-      if (!(error instanceof ApplicationError) || error.code !== 'POLICY_INVALID') throw error;
-      const lines = error.problems.map((one) => `  ${one.pointer || '/'}: ${one.message}`);
-      wrong.push(`${join(policiesDir, file)}: ${error.message}`, ...lines);
-    }
+    wrong.push(...(await publish(deps, { path, source, before })));
   }
   if (wrong.length > 0) throw new SetupError(wrong.join('\n'));
+}
+
+interface PolicyFile {
+  readonly path: string;
+  readonly source: string;
+  /** The version that is in force. */
+  readonly before: { readonly id: string; readonly version: number } | null;
+}
+
+/** @returns what is wrong with it, a line each; none where it was published. */
+async function publish(deps: Deps, { path, source, before }: PolicyFile): Promise<string[]> {
+  const parsed = parsePolicy(source, 'auto');
+  try {
+    const row = await publishPolicy(deps, {
+      id: parsed.ok ? parsed.policy.id : '',
+      source,
+      format: 'auto',
+      expected: before?.version ?? null,
+      author: { ...BY_ENGINE, name: 'system' },
+      remember: () => undefined,
+    });
+    say(`published policy ${row.id}@${row.version}${row.enabled ? '' : ' (not enabled)'}`);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ApplicationError) || error.code !== 'POLICY_INVALID') throw error;
+    const lines = error.problems.map((one) => `  ${one.pointer || '/'}: ${one.message}`);
+    return [`${path}: ${error.message}`, ...lines];
+  }
 }
 
 async function policyFiles(folder: string): Promise<string[]> {

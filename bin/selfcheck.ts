@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { selfCheck, type LogCheck } from '../application/self-check.ts';
-import { readConfig } from './config.ts';
-import { withEmbeddedLogin } from './embedded-login.ts';
+import { readConfig, type Config } from './config.ts';
+import { withDatabase } from './with-database.ts';
 import { fsckProgress, fsckText } from './fsck-text.ts';
 import { fileMemory } from './signer-memory.ts';
 import { openSystemDeps } from './wire.ts';
@@ -29,15 +29,14 @@ async function main(args: string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const check = await run();
+  const check = await withDatabase(readConfig(), 'app', run);
   const json = JSON.stringify(check, null, 2);
   process.stdout.write(values.json === true ? `${json}\n` : fsckText(check));
   return check.passed ? 0 : 1;
 }
 
-async function run(): Promise<LogCheck> {
-  const config = readConfig();
-  const deps = await openSystemDeps(await withEmbeddedLogin(config, 'app'), 2, 'app');
+async function run(config: Config): Promise<LogCheck> {
+  const deps = await openSystemDeps(config, 2, 'app');
   try {
     const signed = await fileMemory(join(config.log.memoryDir, 'head.json')).read();
     return await selfCheck(deps, { id: randomUUID(), signed, onProgress: fsckProgress() });

@@ -74,7 +74,7 @@ async function welcome(config: Config, ready: Ready, report: Report): Promise<vo
   const lines = [
     '',
     'Countersign runs.',
-    ...addresses(config, ready, credentials),
+    ...addresses(config, ready, await logKey(ready, credentials)),
     ...(credentials === null ? withoutSamples(config, ready) : people(credentials, path)),
     ...sampleLines(samples),
     ...(credentials === null ? [] : curlLines(ready, credentials, samples)),
@@ -98,14 +98,24 @@ async function trySamples(
   }
 }
 
-function addresses(config: Config, ready: Ready, credentials: DevCredentials | null): string[] {
+/** The operator hands it on; verifiers must not take it from the log itself. */
+async function logKey(
+  { apiUrl }: Ready,
+  credentials: DevCredentials | null,
+): Promise<string | null> {
+  if (credentials?.log.verifierKey) return credentials.log.verifierKey;
+  const response = await fetch(`${apiUrl}/v1/log/key`).catch(() => null); // said without it then
+  return response?.status === 200 ? (await response.text()).trim() : null;
+}
+
+function addresses(config: Config, ready: Ready, key: string | null): string[] {
   const rows: [string, string | null][] = [
     ['API', config.publicUrl],
     ['docs', `${config.publicUrl}/docs`],
     ['Temporal', ready.temporalAddress],
     ['Temporal UI', ready.temporalUiUrl],
     ['database', withoutPassword(ready.databaseUrl)],
-    ['log key', credentials?.log.verifierKey ?? null],
+    ['log key', key],
   ];
   return rows.flatMap(([name, value]) => (value === null ? [] : [`  ${name.padEnd(12)}${value}`]));
 }

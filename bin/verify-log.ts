@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkLog } from '../application/self-check.ts';
-import { readConfig } from './config.ts';
-import { withEmbeddedLogin } from './embedded-login.ts';
+import { readConfig, type Config } from './config.ts';
+import { withDatabase } from './with-database.ts';
 import { fsckProgress, fsckText } from './fsck-text.ts';
 import { fileMemory } from './signer-memory.ts';
 import { EXIT } from './verify-exit.ts';
@@ -15,15 +15,19 @@ import { openSystemDeps } from './wire.ts';
  * @param keys verifier keys, or files that hold one; none: those that the log itself lists.
  */
 export async function verifyLog(keys: readonly string[], asJson: boolean): Promise<number> {
-  const config = readConfig();
-  const deps = await openSystemDeps(await withEmbeddedLogin(config, 'reader'), 2, 'reader');
+  return withDatabase(readConfig(), 'reader', (config) => examine(config, keys, asJson));
+}
+
+async function examine(config: Config, keys: readonly string[], asJson: boolean): Promise<number> {
+  const deps = await openSystemDeps(config, 2, 'reader');
   try {
     const signed = await fileMemory(join(config.log.memoryDir, 'head.json')).read();
     const lines = await Promise.all(keys.map(keyLine));
     const trusted = lines.length === 0 ? {} : { keys: lines };
     const check = await checkLog(deps, { signed, ...trusted, onProgress: fsckProgress() });
     process.stdout.write(asJson ? `${JSON.stringify(check, null, 2)}\n` : fsckText(check));
-    return check.passed ? EXIT.valid : EXIT.invalid;
+    if (!check.passed) return EXIT.invalid;
+    return check.unchecked.length === 0 ? EXIT.valid : EXIT.incomplete;
   } finally {
     await deps.db.close();
   }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import type { BundleReport, BundleTrust } from '../ledger/bundle-report.ts';
 import { openCheckpoint } from '../ledger/checkpoint.ts';
 import { LedgerError } from '../ledger/error.ts';
@@ -15,6 +16,8 @@ export interface OfflineOptions {
   readonly keys: readonly string[];
   /** Null: the name of the first key. */
   readonly origin: string | null;
+  /** The request that the bundle must be of; null: the one in its name, where it has the name that we give. */
+  readonly request: string | null;
   /** Files with checkpoints kept from before. */
   readonly since: readonly string[];
   readonly asJson: boolean;
@@ -27,7 +30,8 @@ export interface OfflineOptions {
  * @throws SetupError for a file that cannot be read or a key that is none.
  */
 export async function verifyOffline(path: string, options: OfflineOptions): Promise<number> {
-  const trust = await trustOf(options);
+  const request = options.request ?? OUR_NAME.exec(basename(path))?.[1] ?? null;
+  const trust = { ...(await trustOf(options)), ...(request === null ? {} : { request }) };
   const archive = await read(path);
   const report = await reportOf(archive, trust);
   const text = options.asJson
@@ -36,6 +40,9 @@ export async function verifyOffline(path: string, options: OfflineOptions): Prom
   process.stdout.write(text);
   return EXIT[report.verdict];
 }
+
+/** A copy may have more behind it; another id in it is another request. */
+const OUR_NAME = /^countersign-evidence-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/;
 
 async function trustOf({ keys, origin, since }: OfflineOptions): Promise<BundleTrust> {
   if (keys.length === 0)
@@ -96,11 +103,13 @@ async function reportOf(archive: Uint8Array, trust: BundleTrust): Promise<Bundle
 function unreadable(detail: string): BundleReport {
   return {
     verdict: 'invalid',
+    request: null,
     problems: [{ step: 'files', code: 'BUNDLE_FORMAT', seq: null, file: null, detail }],
     checks: [{ step: 'files', result: 'failed', detail: 'the archive' }],
     records: [],
     checkpoint: null,
     absent: { not_disclosed: 0, erased: 0, not_kept: 0 },
+    newer: 0,
   };
 }
 
@@ -117,7 +126,7 @@ function jsonOf({ records, ...report }: BundleReport): object {
 const MARK = { passed: '✓', failed: '✗', skipped: '–' } as const;
 
 function textOf(path: string, trust: BundleTrust, report: BundleReport): string {
-  const { records, checks, problems, absent, verdict } = report;
+  const { records, checks, problems, absent, newer, verdict } = report;
   const bad = new Set(problems.map(({ seq }) => seq));
   const rows = records.map(({ position, leafHash, record }) => {
     const seq = record?.seq ?? position;
@@ -132,14 +141,23 @@ function textOf(path: string, trust: BundleTrust, report: BundleReport): string 
     return `  ${code}${where.length === 0 ? '' : ` at ${where.join(', ')}`}: ${detail}`;
   });
   const missing = `${absent.not_disclosed} not disclosed, ${absent.erased} erased, ${absent.not_kept} not kept`;
+  const unanswered = newer === 0 ? '' : `; ${newer} checkpoint(s) of yours newer than the bundle`;
   const verdicts = {
     valid: `valid: ${records.length} records, everything that they name is here`,
-    incomplete: `incomplete: ${records.length} records, nothing is wrong; ${missing}`,
+    incomplete: `incomplete: ${records.length} records, nothing is wrong; ${missing}${unanswered}`,
     invalid: `INVALID: ${problems.length} problems; the first one says what is wrong`,
   };
   const head = [
     `bundle ${path}`,
+    `request ${requestText(trust, report)}`,
     `log    ${trust.origin} (key ${trust.logKeys.map(({ keyId }) => keyId).join(', ')})`,
   ];
   return `${[...head, ...rows, ...steps, verdicts[verdict], ...said].join('\n')}\n`;
+}
+
+/** Which request this is: a bundle of another one can be valid, too. */
+function requestText({ request: asked }: BundleTrust, { request }: BundleReport): string {
+  const said = request ?? 'unknown';
+  if (asked === undefined || asked === request) return said;
+  return `${said}, and not ${asked}, which was asked for`;
 }

@@ -1,8 +1,8 @@
 import { verifyStoredChain } from '../application/chain.ts';
 import { ApplicationError } from '../application/error.ts';
 import type { ChainReport } from '../ledger/verify.ts';
-import { readConfig } from './config.ts';
-import { withEmbeddedLogin } from './embedded-login.ts';
+import { readConfig, type Config } from './config.ts';
+import { withDatabase } from './with-database.ts';
 import { SetupError } from './setup-error.ts';
 import { EXIT } from './verify-exit.ts';
 import { openDeps } from './wire.ts';
@@ -14,15 +14,14 @@ import { openDeps } from './wire.ts';
  * @throws SetupError where there is no database, or no such request in it.
  */
 export async function verifyStored(id: string, asJson: boolean): Promise<number> {
-  const report = await readReport(id);
+  const report = await withDatabase(readConfig(), 'reader', (config) => readReport(config, id));
   process.stdout.write(asJson ? `${jsonOf(id, report)}\n` : textOf(id, report));
   if (!report.valid) return EXIT.invalid;
   return report.unopened > 0 ? EXIT.incomplete : EXIT.valid;
 }
 
-async function readReport(id: string): Promise<ChainReport> {
-  const config = readConfig();
-  const deps = await openDeps(await withEmbeddedLogin(config, 'reader'), 2, 'reader');
+async function readReport(config: Config, id: string): Promise<ChainReport> {
+  const deps = await openDeps(config, 2, 'reader');
   try {
     return await verifyStoredChain(deps, id);
   } catch (error) {

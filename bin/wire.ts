@@ -171,6 +171,6 @@ export async function runProgram(main: () => Promise<void>): Promise<void> {
 /** Of parseArgs: its sentence says which argument is not known. */
 function isUsage(error: unknown): error is Error {
   return (
-    error instanceof TypeError && 'code' in error && /^ERR_PARSE_ARGS/.test(String(error.code))
+    error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
   );
 }

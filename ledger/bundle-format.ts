@@ -50,6 +50,38 @@ export const blobPath = (sha256: string): string => `blobs/${sha256}`;
 export const consistencyPath = (from: number, to: number): string =>
   `consistency/${from}-${to}.txt`;
 
+/** The files of a bundle in their order: what stands behind each other here does so in the archive. */
+const PLACES: readonly RegExp[] = [
+  /^bundle\.json$/,
+  /^records\/(\d{4,})\.json$/,
+  /^proofs\/(\d{4,})\.tlog-proof$/,
+  /^head\.note$/,
+  /^keys\/stream-head\.vkey$/,
+  /^keys\/(\d{4,})\.(?:json|tlog-proof)$/,
+  /^openings\/people\.json$/,
+  /^openings\/(\d{4,})\.json$/,
+  /^blobs\/index\.json$/,
+  /^blobs\/[0-9a-f]{64}$/,
+  /^consistency\/\d+-\d+\.txt$/,
+  /^index\.html$/,
+  /^README\.txt$/,
+  /^seal\/export\.json$/,
+  /^seal\/export\.tlog-proof$/,
+  /^seal\/consistency\.txt$/,
+];
+
+/** @returns the first path that no bundle has, or that stands in front of where it belongs; or null. */
+export function misplacedPath(paths: readonly string[]): string | null {
+  let last: readonly [number, number] = [0, 0];
+  for (const path of paths) {
+    const place = PLACES.findIndex((pattern) => pattern.test(path));
+    const here = [place, Number(PLACES[place]?.exec(path)?.[1] ?? 0)] as const;
+    if (here[0] < last[0] || (here[0] === last[0] && here[1] < last[1])) return path;
+    last = here;
+  }
+  return null;
+}
+
 /** What the bundle is of, and every file of it. */
 const manifestSchema = closed({
   v: z.literal(BUNDLE_VERSION),
@@ -70,7 +102,7 @@ const manifestSchema = closed({
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 
-/** Why something is not here. `not_kept`: only its digest was ever stored. */
+/** Why something is not here. `not_kept`, of contents only: only the digest was ever stored. */
 const ABSENT = ['not_disclosed', 'erased', 'not_kept'] as const;
 
 /** One commitment of a record, and what opens it. */

@@ -27,10 +27,10 @@ proves nothing. Keep old checkpoints too: whoever holds one can be shown no rewr
 WITH COUNTERSIGN (no network, no database)
 
     npm run verify -- bundle.zip --key '<verifier key, or a file with it>'
-    npm run verify -- bundle.zip --key key.txt --since old.checkpoint --json
+    npm run verify -- bundle.zip --key key.txt --request <its id> --since old.checkpoint --json
 
-    exit code 0 valid, 1 invalid (the first bad record and its code are named),
-    2 incomplete (nothing is wrong, but something is not disclosed or was erased), 3 usage
+    exit code 0 valid, 1 invalid (the first bad record and its code are named), 3 usage, 2 incomplete
+    (nothing is wrong, but something is not disclosed or erased, or your checkpoint is newer than this)
 
 IN A BROWSER
 
@@ -77,7 +77,7 @@ FILES
     seal/           the record that seals bundle.json     index.html for people; not evidence
 
 What is not here is marked: "not_disclosed" (this reader may not see it), "erased" (a sealed record says
-when and on what ground), "not_kept" (only its digest was ever stored). It can be asked for.
+when and on what ground), "not_kept" (a content of which only the digest is stored). It can be asked for.
 
 Personal data may be in openings/ and blobs/: keep the bundle accordingly.
 `;

@@ -13,9 +13,9 @@ import type { BundleFiles } from './zip.ts';
  * - `NOTE_FORMAT`, `NOTE_SIGNATURE`, `UNKNOWN_KEY` a checkpoint or a stream head is not in its form,
  *   was changed after it was signed, or was signed by nobody whom the reader trusts.
  * - `HEAD_STALE` the stream-head statement speaks of another tree than the proofs.
- * - `CONSISTENCY` the tree is not the continuation of the one that the reader held before.
+ * - `CONSISTENCY` the tree is not the continuation of one that the reader held before.
  * - `BLOB_DIGEST` a content is missing without a mark, or is not the one that the records name.
- * - `MISSING_OPENING` a commitment has neither an opening nor a mark.
+ * - `MISSING_OPENING` a commitment has no opening, was not erased, and is not marked as not disclosed.
  * - `ERASURE_MISMATCH` something is marked as erased and no record says so, or the other way round.
  * - `EXPORT_SEAL` `bundle.json` is not the one that the log sealed when the bundle was made.
  * - `BUNDLE_FORMAT` files are missing, unlisted, changed after the list was made, or malformed.
@@ -66,6 +66,8 @@ export type BundleTrust = {
   readonly origin: string;
   /** of the log; during a rotation, two */
   readonly logKeys: readonly NoteVerifier[];
+  /** the request that the reader asks about; absent: whatever the bundle is of */
+  readonly request?: string;
   /** checkpoints that the reader kept from before, as signed notes */
   readonly oldCheckpoints?: readonly Uint8Array[];
 };
@@ -79,8 +81,10 @@ export type BundleCheck = {
 };
 
 export type BundleReport = {
-  /** `incomplete`: nothing is wrong, but not everything that the records name can be seen */
+  /** `incomplete`: nothing is wrong, but not everything can be seen, or answered by this bundle */
   readonly verdict: 'valid' | 'invalid' | 'incomplete';
+  /** what it is of, as its records say; null where they say nothing. The reader compares */
+  readonly request: string | null;
   /** in the order of the checks; the first one says what is wrong */
   readonly problems: readonly BundleProblem[];
   readonly checks: readonly BundleCheck[];
@@ -93,6 +97,8 @@ export type BundleReport = {
     readonly erased: number;
     readonly not_kept: number;
   };
+  /** checkpoints of the reader that are newer than the bundle, which cannot answer for them */
+  readonly newer: number;
 };
 
 /** A bundle in the middle of being checked. */

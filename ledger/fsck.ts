@@ -3,7 +3,7 @@ import { toHex } from './encoding.ts';
 import { LedgerError } from './error.ts';
 import { sha256 } from './hash.ts';
 import type { NoteVerifier } from './note.ts';
-import { TILE_WIDTH } from './tile.ts';
+import { TILE_WIDTH, type TileCoordinate } from './tile.ts';
 import { appendLeaves, edgeRoot, EMPTY_EDGE, type RightEdge, type Tile } from './tile-tree.ts';
 import { verifyChain, type ChainProblemCode, type CheckedRecord } from './verify.ts';
 
@@ -22,7 +22,6 @@ import { verifyChain, type ChainProblemCode, type CheckedRecord } from './verify
  * - `CHECKPOINT_MISMATCH` a signed checkpoint says another root than the records; `NOTE_SIGNATURE`,
  *   `NOTE_FORMAT`, `UNKNOWN_KEY` it is not one of this log's.
  * - `SIGNER_MEMORY` the log is not what its signer remembers.
- * - `PROJECTION_MISMATCH` what programs read (status, decisions) is not what the records say.
  */
 export type FsckCode =
   | ChainProblemCode
@@ -36,8 +35,7 @@ export type FsckCode =
   | 'NOTE_SIGNATURE'
   | 'NOTE_FORMAT'
   | 'UNKNOWN_KEY'
-  | 'SIGNER_MEMORY'
-  | 'PROJECTION_MISMATCH';
+  | 'SIGNER_MEMORY';
 
 export type FsckProblem = {
   readonly code: FsckCode;
@@ -85,6 +83,10 @@ export type LogSource = {
   readonly tiles: (level: number, from: number, to: number) => Promise<readonly Tile[]>;
   /** in order of size */
   readonly checkpoints: readonly StoredNote[];
+  /** tiles that no tree of this size has */
+  readonly strayTiles: () => Promise<readonly TileCoordinate[]>;
+  /** rows of the queue that speak of no record, or of another one */
+  readonly strayQueue: () => Promise<readonly { readonly stream: string; readonly seq: number }[]>;
   /** records that have neither a place nor a row in the queue, some of them */
   readonly unplaced: () => Promise<readonly { readonly stream: string; readonly seq: number }[]>;
 };
@@ -137,6 +139,20 @@ export async function fsck(input: FsckInput): Promise<FsckReport> {
   await checkLog(input, report);
   for (const { stream, seq } of await input.source.unplaced())
     report({ ...NOWHERE, code: 'LEAF_MISSING', stream, seq, detail: 'has no place in the log' });
+  for (const { stream, seq } of await input.source.strayQueue())
+    report({
+      ...NOWHERE,
+      code: 'LEAF_MISSING',
+      stream,
+      seq,
+      detail: 'is queued, but is no record',
+    });
+  for (const { level, index, width } of await input.source.strayTiles())
+    report({
+      ...NOWHERE,
+      code: 'TILE_MISMATCH',
+      detail: `tile ${level}/${index} of width ${width} lies outside of the tree`,
+    });
   const { size } = input.source.state;
   const checkpoints = input.source.checkpoints.length;
   return { ...counted, size, checkpoints, problems };

@@ -34,7 +34,11 @@ export type Verifiers = {
     files: Readonly<Record<string, string>>,
     key: string,
   ) => Promise<BundleReport>;
-  readonly verifyArchive: (archive: Uint8Array, key: string) => Promise<BundleReport>;
+  readonly verifyArchive: (
+    archive: Uint8Array,
+    key: string,
+    request?: string,
+  ) => Promise<BundleReport>;
 };
 
 const STEP_WORDS: Readonly<Record<BundleReport['checks'][number]['step'], string>> = {
@@ -72,9 +76,11 @@ export function startPage(verifiers: Verifiers): void {
   const runArchive = (files: ArrayLike<PageFile> | null): void => {
     const file = files?.[0];
     if (file === undefined) return;
-    run('the whole ZIP, with its list of files and its seal', async () =>
-      verifiers.verifyArchive(new Uint8Array(await file.arrayBuffer()), key.value),
-    );
+    run('the whole ZIP, with its list of files and its seal', async () => {
+      const { request } = await verifiers.verifyEmbedded(embedded, key.value);
+      const bytes = new Uint8Array(await file.arrayBuffer());
+      return verifiers.verifyArchive(bytes, key.value, request ?? undefined);
+    });
   };
   at('live').hidden = false;
   at('verify').addEventListener('submit', (event) => {
@@ -117,7 +123,7 @@ function show(page: Page, at: (id: string) => Element, what: string) {
       verdict(
         report.verdict,
         titleOf(report),
-        line('p', `Checked: ${what}.`),
+        line('p', `Checked: ${what}, of request ${report.request ?? 'unknown'}.`),
         ...problemsOf(report, line),
         list,
       );

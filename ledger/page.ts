@@ -34,9 +34,17 @@ export async function verifyEmbedded(
   return verifyBundleContent({ files: filesOf(embedded), trust, sha256 });
 }
 
-/** Checks the whole ZIP: the list of files, its seal and this page, too. */
-export async function verifyArchive(archive: Uint8Array, keyLine: string): Promise<BundleReport> {
-  const trust = await trustOf(keyLine);
+/**
+ * Checks the whole ZIP: the list of files, its seal and this page, too.
+ *
+ * @param request the one that the page is of; a ZIP of another one is not what it seems.
+ */
+export async function verifyArchive(
+  archive: Uint8Array,
+  keyLine: string,
+  request?: string,
+): Promise<BundleReport> {
+  const trust = { ...(await trustOf(keyLine)), ...(request === undefined ? {} : { request }) };
   return verifyBundle({ files: readZip(archive), trust, sha256 });
 }
 

@@ -123,6 +123,12 @@ async function openingProblem(
   if (!named.has(keyOf(opening)) || isPersonPath(opening.path) !== (opening.file === PEOPLE)) {
     return found('COMMITMENT', `no ${opening.path} of this commitment is sealed there`, where);
   }
+  if (opening.state === 'not_kept') {
+    // Of a commitment the opening was stored when it was sealed: it is never only a digest.
+    const seq = opening.seq ?? named.get(keyOf(opening))?.seq;
+    const place = seq === undefined ? where : { ...where, seq };
+    return found('MISSING_OPENING', `the ${opening.path} is not here, and nothing says why`, place);
+  }
   if (opening.state !== 'disclosed') return null;
   try {
     const input = commitmentInput(opening.path, opening.value, fromHex(opening.salt));

@@ -109,25 +109,36 @@ function takesIntoUse(record: LedgerRecord, digest: string): boolean {
   return ['added', 'activated'].includes(record.body.phase) && record.body.new_digest === digest;
 }
 
-/** Is the tree the continuation, or the beginning, of every tree that the reader held before? */
-export async function consistencyProblems(
+/**
+ * Is the tree the continuation of every tree that the reader held before?
+ *
+ * Of a newer tree than its own a bundle cannot tell, unless it holds that proof, too: it was made before.
+ *
+ * @returns the sizes of such trees as `newer`: a question without an answer, and no problem.
+ */
+export async function checkGrowth(
   reading: Reading,
   tree: Checkpoint,
-): Promise<readonly Found[]> {
+): Promise<{ readonly problems: readonly Found[]; readonly newer: readonly number[] }> {
   const problems: Found[] = [];
+  const later: number[] = [];
   for (const note of reading.trust.oldCheckpoints ?? []) {
     try {
       const old = await reading.open(note);
       if (old.size === 0) continue; // the beginning of every tree
       const [older, newer] = old.size <= tree.size ? [old, tree] : [tree, old];
       const file = consistencyPath(older.size, newer.size);
+      if (old.size > tree.size && !reading.files.has(file)) {
+        later.push(old.size);
+        continue;
+      }
       const problem = await growthProblem(reading, { older, newer, file });
       if (problem !== null) problems.push(problem);
     } catch (error) {
       problems.push(foundFault(error, {}));
     }
   }
-  return problems;
+  return { problems, newer: later };
 }
 
 /** Does the proof in the file lead from one tree to the other? Of one size they must be equal. */

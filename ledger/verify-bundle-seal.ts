@@ -1,5 +1,6 @@
 import {
   MANIFEST,
+  misplacedPath,
   parseManifest,
   SEAL_CONSISTENCY,
   SEAL_PROOF,
@@ -110,14 +111,12 @@ export async function fileProblems(
     return [foundFault(error, { file: MANIFEST })];
   }
   const problems = await listProblems(manifest, reading);
+  if (problems.length === 0) problems.push(...placeProblems(manifest, reading));
   if (problems.length > 0 || so === null) return problems;
   return sameProblems(manifest, reading, so);
 }
 
-async function listProblems(
-  manifest: Manifest,
-  { files, sha256 }: Reading,
-): Promise<readonly Found[]> {
+async function listProblems(manifest: Manifest, { files, sha256 }: Reading): Promise<Found[]> {
   const problems: Found[] = [];
   const listed = new Set([MANIFEST, SEAL_RECORD, SEAL_PROOF, SEAL_CONSISTENCY]);
   for (const { path, sha256: digest, bytes } of manifest.files) {
@@ -135,6 +134,16 @@ async function listProblems(
     problems.push(found('BUNDLE_FORMAT', 'there, but not listed', { file: path }));
   }
   return problems;
+}
+
+/** One content has one form: the files stand in the order of the list, and that in the order of the format. */
+function placeProblems({ files: listed }: Manifest, { files }: Reading): readonly Found[] {
+  const seal = [SEAL_RECORD, SEAL_PROOF, SEAL_CONSISTENCY];
+  const order = [MANIFEST, ...listed.map(({ path }) => path), ...seal];
+  const moved = [...files.keys()].find((path, at) => path !== order[at]) ?? misplacedPath(order);
+  return moved === null
+    ? []
+    : [found('BUNDLE_FORMAT', 'not where the format has its place', { file: moved })];
 }
 
 function sameProblems(manifest: Manifest, { trust }: Reading, so: Established): readonly Found[] {

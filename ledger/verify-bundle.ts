@@ -17,7 +17,7 @@ import {
   type ChainReport,
 } from './verify.ts';
 import { checkDisclosed } from './verify-bundle-disclosed.ts';
-import { consistencyProblems, headProblems } from './verify-bundle-head.ts';
+import { checkGrowth, headProblems } from './verify-bundle-head.ts';
 import { leafProblem, readProofs, treeOpener, type Proofs } from './verify-bundle-proofs.ts';
 import { fileProblems, sealProblems, type Established } from './verify-bundle-seal.ts';
 import type { BundleFiles } from './zip.ts';
@@ -70,11 +70,12 @@ async function verify(input: BundleInput, isWhole: boolean): Promise<BundleRepor
   tellProofs(log, proofs);
   const chain = await checkRecords(reading, proofs, log);
   const so = established(proofs, chain);
+  let newer = 0;
   if (so === null) for (const step of ['head', 'consistency'] as const) log.skip(step, NO_GROUND);
   else {
     const name = `stream-head statement at size ${so.tree.size}`;
     log.tell('head', name, await headProblems(reading, so.tree, so.last));
-    await tellConsistency(reading, so, log);
+    newer = await tellConsistency(reading, so, log);
   }
   const absent = await tellDisclosed(reading, chain, log);
   if (isWhole) {
@@ -85,14 +86,16 @@ async function verify(input: BundleInput, isWhole: boolean): Promise<BundleRepor
     log.tell('files', detail, await fileProblems(reading, so));
   }
   const isWrong = log.problems.length > 0;
-  const isLess = absent === null || absent.not_disclosed + absent.erased + absent.not_kept > 0;
+  const hidden = absent === null ? 1 : absent.not_disclosed + absent.erased + absent.not_kept;
   return {
-    verdict: isWrong || count === 0 ? 'invalid' : isLess ? 'incomplete' : 'valid',
+    verdict: isWrong || count === 0 ? 'invalid' : hidden + newer > 0 ? 'incomplete' : 'valid',
+    request: commonStream(proofs.records.map(({ bytes }) => bytes)),
     problems: log.problems,
     checks: log.checks,
     records: chain.records,
     checkpoint: tree === null ? null : { size: tree.size, root: toHex(tree.root) },
     absent: absent ?? { not_disclosed: 0, erased: 0, not_kept: 0 },
+    newer,
   };
 }
 
@@ -136,7 +139,7 @@ async function checkRecords(reading: Reading, proofs: Proofs, log: Log): Promise
   const { records } = proofs;
   const bytes = records.map((record) => record.bytes);
   const { trust, sha256 } = reading;
-  const stream = commonStream(bytes);
+  const stream = trust.request ?? commonStream(bytes);
   const expected = stream === null ? { log: trust.origin } : { log: trust.origin, stream };
   const chain = await verifyChain({ records: bytes, sha256, expected });
   const ofRecords = chain.problems.filter(({ code }) => OF_RECORDS.has(code));
@@ -230,13 +233,23 @@ function established({ tree, records }: Proofs, chain: ChainReport): Established
   return { tree, last: { stream, seq, leafHash: last.leafHash }, lastIndex, count: records.length };
 }
 
-async function tellConsistency(reading: Reading, { tree }: Established, log: Log): Promise<void> {
+/** @returns how many checkpoints of the reader are newer than the bundle, and so are not answered. */
+async function tellConsistency(reading: Reading, { tree }: Established, log: Log): Promise<number> {
   const held = reading.trust.oldCheckpoints?.length ?? 0;
-  if (held === 0) log.skip('consistency', 'no older checkpoint was given');
-  else {
-    const detail = `${held} older checkpoint(s) that you hold`;
-    log.tell('consistency', detail, await consistencyProblems(reading, tree));
+  if (held === 0) {
+    log.skip('consistency', 'no older checkpoint was given');
+    return 0;
   }
+  const { problems, newer } = await checkGrowth(reading, tree);
+  if (problems.length > 0 || newer.length === 0)
+    log.tell('consistency', `${held} checkpoint(s) that you hold`, problems);
+  else
+    log.skip(
+      'consistency',
+      `this bundle, of size ${tree.size}, is older than your checkpoint of size ${newer.join(', ')} and cannot ` +
+        'answer for it: ask for a newer bundle, or give a checkpoint from before this one',
+    );
+  return newer.length;
 }
 
 async function tellDisclosed(

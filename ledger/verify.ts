@@ -22,6 +22,8 @@ import { flowProblems } from './verify-flow.ts';
  *   person counted twice, or somebody deciding on their own request; `ACTION_MISMATCH` another
  *   action than the one decided on.
  * - `COMMITMENT` an opening that opens nothing.
+ * - `PROJECTION_MISMATCH` what programs read of the request is not what its records say; said by those
+ *   who can read both.
  */
 export type ChainProblemCode =
   | 'NOT_CANONICAL'
@@ -39,7 +41,8 @@ export type ChainProblemCode =
   | 'FLOW_RULE'
   | 'QUORUM_RULE'
   | 'ACTION_MISMATCH'
-  | 'COMMITMENT';
+  | 'COMMITMENT'
+  | 'PROJECTION_MISMATCH';
 
 export type ChainProblem = {
   readonly code: ChainProblemCode;

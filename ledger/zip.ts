@@ -38,6 +38,8 @@ const STORED = 0;
 const DEFLATED = 8;
 /** Names are UTF-8; all of ours are ASCII. Any other flag is a feature that is not read. */
 const UTF8_NAMES = 0x0800;
+/** What a reader must know: 2.0, files packed or not. Above it are encryption, ZIP64 and other packings. */
+const NEEDS = 20;
 /** Packed bytes at a time: what a bomb can unfold before it is noticed is a thousand times this. */
 const CHUNK = 8_192;
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -144,8 +146,10 @@ function readEntry(
   const hasMore = view.getUint32(at + 30, true) !== 0; // extra fields, a comment
   if (hasMore || at + length > end) throw zipFault('a list entry of another form');
   const path = decodePath(archive.subarray(at + CENTRAL_BYTES, at + length));
-  const flags = view.getUint16(at + 8, true);
-  if ((flags & ~UTF8_NAMES) !== 0) throw zipFault(`a feature that is not read: ${path}`);
+  if (!isReadable(view, at + 6)) throw zipFault(`a feature that is not read: ${path}`);
+  // Part of the archive, kind of text, and what a file system would make of it: a link, a device, a program.
+  const isPlainFile = view.getUint32(at + 34, true) === 0 && view.getUint32(at + 38, true) === 0;
+  if (!isPlainFile) throw zipFault(`not a plain file: ${path}`);
   const entry = {
     path,
     method: view.getUint16(at + 10, true),
@@ -155,6 +159,11 @@ function readEntry(
     offset: view.getUint32(at + 42, true),
   };
   return { entry, length };
+}
+
+/** @param at where a header says what its reader must know, and then its flags. */
+function isReadable(view: DataView, at: number): boolean {
+  return view.getUint16(at, true) <= NEEDS && (view.getUint16(at + 2, true) & ~UTF8_NAMES) === 0;
 }
 
 function decodePath(bytes: Uint8Array): string {
@@ -183,7 +192,7 @@ function assertLocal(view: DataView, at: number, entry: Entry): number {
   const nameLength = view.getUint16(at + 26, true);
   const length = LOCAL_BYTES + nameLength;
   const isSame =
-    (view.getUint16(at + 6, true) & ~UTF8_NAMES) === 0 &&
+    isReadable(view, at + 4) &&
     view.getUint16(at + 8, true) === entry.method &&
     view.getUint32(at + 14, true) === entry.crc &&
     view.getUint32(at + 18, true) === entry.packed &&
@@ -207,7 +216,20 @@ function unpack(packed: Uint8Array, { method, size, path }: Entry): Uint8Array {
     return packed.slice();
   }
   if (method !== DEFLATED) throw zipFault(`packed in a way that is not read: ${path}`);
-  return inflate(packed, size, path);
+  const bytes = inflate(packed, size, path);
+  if (isWholeWithoutItsEnd(packed, size, path)) throw zipFault(`bytes behind a file: ${path}`);
+  return bytes;
+}
+
+/** Packed data says itself where it ends; whatever stands behind that would be seen by nobody. */
+function isWholeWithoutItsEnd(packed: Uint8Array, size: number, path: string): boolean {
+  try {
+    inflate(packed.subarray(0, -1), size, path);
+    return true;
+  } catch (error) {
+    if (error instanceof LedgerError) return false;
+    throw error;
+  }
 }
 
 /** Stops as soon as there is more than the list promised. */

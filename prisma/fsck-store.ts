@@ -38,6 +38,8 @@ export async function openLogSource(tx: Tx): Promise<LogSource> {
     streams: () => streams(tx),
     leaves: () => leaves(tx),
     tiles: (level, from, to) => tiles(tx, { level, from, to }),
+    strayTiles: () => strayTiles(tx, Number(state.size)),
+    strayQueue: () => strayQueue(tx),
     unplaced: () => unplaced(tx),
   };
 }
@@ -172,4 +174,30 @@ async function unplaced(tx: Tx): Promise<readonly { stream: string; seq: number 
     values: [],
   });
   return rows.map(({ stream_id, seq }) => ({ stream: stream_id, seq }));
+}
+
+async function strayTiles(
+  tx: Tx,
+  size: number,
+): Promise<readonly { level: number; index: number; width: number }[]> {
+  const rows = await tx.query<{ level: number; idx: string; width: number }>({
+    text: `SELECT level, idx, width FROM log_tile
+      WHERE log_id = ${LOG_ID} AND (idx::numeric * 256 + width) * (256::numeric ^ level) > $1
+      ORDER BY level, idx, width LIMIT ${UNPLACED_SHOWN}`,
+    values: [size],
+  });
+  return rows.map(({ level, idx, width }) => ({ level, index: Number(idx), width }));
+}
+
+async function strayQueue(tx: Tx): Promise<readonly { stream: string; seq: number }[]> {
+  const rows = await tx.query<{ stream_id: string; first_seq: number }>({
+    text: `SELECT q.stream_id, q.first_seq FROM log_queue q
+      WHERE q.log_id = ${LOG_ID} AND q.leaf_hashes IS DISTINCT FROM (
+        SELECT string_agg(r.leaf_hash, ''::bytea ORDER BY r.seq) FROM ledger_record r
+          WHERE r.log_id = ${LOG_ID} AND r.stream_id = q.stream_id AND r.seq >= q.first_seq
+            AND r.seq < q.first_seq + octet_length(q.leaf_hashes) / 32)
+      ORDER BY q.qid LIMIT ${UNPLACED_SHOWN}`,
+    values: [],
+  });
+  return rows.map(({ stream_id, first_seq }) => ({ stream: stream_id, seq: first_seq }));
 }

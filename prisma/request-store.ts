@@ -290,30 +290,58 @@ export async function viewLeafOf(tx: Tx, row: RequestRow, person: string): Promi
 /** A request as its row has it, for those who hold it against its records. */
 export interface ProjectedRow {
   readonly id: string;
+  readonly kind: string;
   readonly status: string;
+  readonly tier: string;
+  readonly requesterType: string;
+  readonly requesterId: string;
   readonly state: RequestState;
   readonly head: StoredHead;
 }
 
 const PROJECTED_AT_ONCE = 500;
 
+const PROJECTED =
+  'id, kind, status, tier, requester_type, requester_id, state, head_seq, head_hash';
+
+interface RawProjected {
+  readonly id: string;
+  readonly kind: string;
+  readonly status: string;
+  readonly tier: string;
+  readonly requester_type: string;
+  readonly requester_id: string;
+  readonly state: RequestState;
+  readonly head_seq: number;
+  readonly head_hash: Buffer;
+}
+
+function toProjected(raw: RawProjected): ProjectedRow {
+  const { head_seq, head_hash, requester_type, requester_id, ...row } = raw;
+  return {
+    ...row,
+    requesterType: requester_type,
+    requesterId: requester_id,
+    head: { seq: head_seq, leafHash: head_hash.toString('hex') },
+  };
+}
+
 /** All of them in order of id. */
 export async function* projectedRequests(tx: Tx): AsyncIterable<ProjectedRow> {
   for (let after = '00000000-0000-0000-0000-000000000000'; ;) {
-    const rows = await tx.query<{
-      id: string;
-      status: string;
-      state: RequestState;
-      head_seq: number;
-      head_hash: Buffer;
-    }>({
-      text: `SELECT id, status, state, head_seq, head_hash FROM request WHERE id > $1::uuid
+    const rows = await tx.query<RawProjected>({
+      text: `SELECT ${PROJECTED} FROM request WHERE id > $1::uuid
         ORDER BY id LIMIT ${PROJECTED_AT_ONCE}`,
       values: [after],
     });
-    for (const { head_seq, head_hash, ...row } of rows)
-      yield { ...row, head: { seq: head_seq, leafHash: head_hash.toString('hex') } };
+    for (const row of rows) yield toProjected(row);
     if (rows.length < PROJECTED_AT_ONCE) return;
     after = rows.at(-1)?.id ?? after;
   }
+}
+
+/** One of them. */
+export async function projectedRequest(db: Database, id: string): Promise<ProjectedRow | null> {
+  const rows = await db.query<RawProjected>(`SELECT ${PROJECTED} FROM request WHERE id = $1`, [id]);
+  return rows[0] === undefined ? null : toProjected(rows[0]);
 }

@@ -17,7 +17,7 @@ export const ROLES = {
 export type RoleUse = keyof typeof ROLES;
 
 /** The database's login may not make the roles, or may not take them on. The message says what to run. */
-class RolesMissing extends Error {
+export class RolesMissing extends Error {
   readonly code = 'ROLES_MISSING';
 }
 
@@ -46,7 +46,6 @@ const MUTABLE = [
   'app',
   'app_key',
   'policy',
-  'installation',
   'request',
   'request_view',
   'command',
@@ -65,10 +64,12 @@ const INSERTED_BY_APP = [
 
 const GRANTS: Readonly<Record<RoleUse, readonly string[]>> = {
   app: [
-    `SELECT ON ${[...EVIDENCE, ...MUTABLE, 'log_queue', 'idempotency_key'].join(', ')}`,
+    `SELECT ON ${[...EVIDENCE, ...MUTABLE, 'installation', 'log_queue', 'idempotency_key'].join(', ')}`,
     `INSERT ON ${[...INSERTED_BY_APP, ...MUTABLE, 'idempotency_key'].join(', ')}`,
     `UPDATE ON ${[...MUTABLE, 'idempotency_key'].join(', ')}`,
     'DELETE ON idempotency_key, person_token',
+    // Not its streams and keys: where the installation speaks of itself is fixed.
+    'UPDATE (policy_generation, temporal_namespace_id) ON installation',
   ],
   sequencer: [
     'SELECT ON ledger_log, ledger_record, log_leaf, log_tile, log_state, log_checkpoint, log_key, log_queue, installation',
@@ -76,7 +77,7 @@ const GRANTS: Readonly<Record<RoleUse, readonly string[]>> = {
     'UPDATE ON log_state',
     'DELETE ON log_queue, log_tile',
   ],
-  reader: [`SELECT ON ${[...EVIDENCE, ...MUTABLE, 'log_queue'].join(', ')}`],
+  reader: [`SELECT ON ${[...EVIDENCE, ...MUTABLE, 'installation', 'log_queue'].join(', ')}`],
 };
 
 /**
@@ -101,27 +102,47 @@ function rightsOf(roles: readonly [RoleUse, string][]): string {
     .join(' ');
 }
 
+/** Makes the role where it is missing, and makes sure that this login can take it on. */
 async function ensureRole(client: pg.Client, role: string): Promise<void> {
-  const { rows } = await client.query('SELECT FROM pg_roles WHERE rolname = $1', [role]);
-  if (rows.length === 0) await create(client, role);
+  try {
+    const { rows } = await client.query('SELECT FROM pg_roles WHERE rolname = $1', [role]);
+    if (rows.length === 0) await create(client, role);
+    if (!(await canTakeOn(client, role))) await client.query(`GRANT ${role} TO CURRENT_USER`);
+  } catch (cause) {
+    if (!hasCode(cause, ['42501'])) throw cause;
+    throw new RolesMissing(
+      [
+        `The login of DATABASE_URL may not make or take on the role ${role}. Let an administrator run:`,
+        ...Object.values(ROLES).map(
+          (name) => `  CREATE ROLE ${name} NOLOGIN;  -- unless it exists`,
+        ),
+        ...Object.values(ROLES).map((name) => `  GRANT ${name} TO <this login>;`),
+      ].join('\n'),
+      { cause },
+    );
+  }
 }
 
 async function create(client: pg.Client, role: string): Promise<void> {
   try {
     await client.query(`CREATE ROLE ${role} NOLOGIN`);
-    await client.query(`GRANT ${role} TO CURRENT_USER`);
   } catch (cause) {
     // Another database of this server made it at the same moment: roles belong to the whole server.
-    if (hasCode(cause, ['42710', '23505'])) return;
-    if (!hasCode(cause, ['42501'])) throw cause;
-    throw new RolesMissing(
-      `The login of DATABASE_URL may not create the role ${role}. Let an administrator run:\n${Object.values(
-        ROLES,
-      )
-        .map((name) => `  CREATE ROLE ${name} NOLOGIN; GRANT ${name} TO <this login>;`)
-        .join('\n')}`,
-      { cause },
-    );
+    if (!hasCode(cause, ['42710', '23505'])) throw cause;
+  }
+}
+
+/** Asked by doing it: what membership allows differs between versions of PostgreSQL. */
+async function canTakeOn(client: pg.Client, role: string): Promise<boolean> {
+  await client.query('BEGIN');
+  try {
+    await client.query(`SET LOCAL ROLE ${role}`);
+    return true;
+  } catch (error) {
+    if (hasCode(error, ['42501'])) return false;
+    throw error;
+  } finally {
+    await client.query('ROLLBACK');
   }
 }
 

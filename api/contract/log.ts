@@ -18,7 +18,7 @@ export const inclusionQuery = z
     index: count.optional(),
     size: count.optional(),
     stream: stream.optional(),
-    seq: count.optional(),
+    seq: count.refine((seq) => seq < 2 ** 31, 'is below 2^31').optional(),
   })
   .refine(
     ({ index, size, stream: of, seq }) =>

@@ -6,7 +6,7 @@ import {
   inclusionOf,
   keysOf,
   newestCheckpointOf,
-  streamHeadStatement,
+  streamHeadFor,
   tileAt,
   tlogProofOf,
   verifierKeyOf,
@@ -132,8 +132,8 @@ export function guardedLogRoutes(deps: Deps & StreamHeadDeps): Route[] {
       answers: { 200: { description: 'a signed note', mediaType: TEXT } },
       handle: async (call) => {
         const { size } = call.query as z.infer<typeof headQuery>;
-        const at = size ?? (await newestCheckpointOf(deps)).size;
-        const bytes = await streamHeadStatement(deps, requestId(call), at);
+        const about = { stream: requestId(call), size };
+        const bytes = await streamHeadFor(deps, call.principal, about);
         return { status: 200, body: null, raw: { mediaType: TEXT, bytes }, headers: {} };
       },
     },

@@ -157,12 +157,13 @@ async function start(run: Run): Promise<Ready> {
   for (const name of ['log', 'worker', 'api'] as const)
     await keepNodeService(run, name, leastRights(name, env, ready));
   const step = report.step('Waiting until everything answers');
-  await waitUntilReachable(`${ready.apiUrl}/readyz`, {
+  const standing = await waitUntilReachable(`${ready.apiUrl}/readyz`, {
     limitMs: run.options.readyLimitMs ?? READY_LIMIT_MS,
     signal: run.stop.signal,
     onWait: (what) => step.progress(what),
   });
   step.done();
+  if (standing !== null) report.warn(`! not ready: ${standing}`);
   return ready;
 }
 
@@ -289,7 +290,8 @@ function childEnv({ config, env }: SupervisorOptions, ready: Ready): NodeJS.Proc
     PUBLIC_URL: config.publicUrl,
     COUNTERSIGN_DATA_DIR: config.dataDir,
     COUNTERSIGN_CACHE_DIR: config.cacheDir,
-    COUNTERSIGN_POLICIES: config.policiesDir,
+    COUNTERSIGN_POLICIES:
+      env['COUNTERSIGN_POLICIES'] || ready.embedded ? (config.policiesDir ?? '') : '',
     COUNTERSIGN_TASK_QUEUE: config.temporal.taskQueue,
     COUNTERSIGN_LOG_KEY_FILE: config.log.keyFile,
     COUNTERSIGN_STREAM_HEAD_KEY_FILE: config.streamHead.keyFile,

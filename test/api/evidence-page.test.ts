@@ -56,7 +56,7 @@ function tampered(seq: number): string {
 
 interface Verifier {
   verifyEmbedded(files: Record<string, string>, key: string): Promise<BundleReport>;
-  verifyArchive(zip: Uint8Array, key: string): Promise<BundleReport>;
+  verifyArchive(zip: Uint8Array, key: string, request?: string): Promise<BundleReport>;
 }
 
 /** Runs the very script of a page, with what a browser gives it and nothing of Node. */
@@ -103,6 +103,10 @@ describe('the page in a bundle', () => {
     expect(report.verdict).toBe('valid');
     const archive = await verifier.verifyArchive(zip, key);
     expect(archive.verdict).toBe('valid');
+    const own = await verifier.verifyArchive(zip, key, report.request ?? '');
+    expect([own.verdict, own.request]).toEqual(['valid', report.request]);
+    const other = await verifier.verifyArchive(zip, key, '5f0c2a52-7d7e-4b0e-9a51-3f5a8f1f6c01');
+    expect(other.problems[0]).toMatchObject({ code: 'STREAM_MISMATCH' });
   });
 
   test('says so with another key, and names the record of which a letter was changed', async () => {

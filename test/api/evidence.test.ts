@@ -84,22 +84,73 @@ describe('the evidence bundle of a request', () => {
     );
   });
 
-  test('shows an app its own content and whom GET names, and no words of people', async () => {
+  test('shows an app its own content and who acted, and no words of people', async () => {
     const { files, report } = await fetchBundle('app');
     expect([report.problems, report.verdict]).toEqual([[], 'incomplete']);
     expect(parseManifest(files.get('bundle.json') ?? new Uint8Array()).disclosure).toBe('shown');
     expect(new Set(states(files))).toEqual(new Set(['not_disclosed']));
-    expect(people(files)).toEqual([
-      'app:sample-agent',
-      'person:dana',
-      'person:eve',
-      'person:omar',
-      'person:rui',
-    ]);
+    const named = people(files); // Eve may have taken a bundle of hers before
+    expect(named).toEqual(
+      expect.arrayContaining(['app:sample-agent', 'person:dana', 'person:omar']),
+    );
+    expect(named).not.toContain('person:rui'); // was asked, and has not acted
     const page = Buffer.from(files.get('index.html') ?? []).toString();
     expect(page).toContain('Decline loan application 4711');
     for (const [path, bytes] of files)
       expect(Buffer.from(bytes).toString(), path).not.toContain('late payments are');
+  });
+
+  test.each([
+    { to: 'app', sees: ['app:sample-agent', 'person:eve', 'person:olga'] },
+    { to: 'eve', sees: ['app:sample-agent', 'person:eve', 'person:olga'] },
+    { to: 'dana', sees: ['app:sample-agent', 'person:dana', 'person:eve', 'person:olga'] },
+    { to: 'omar', sees: ['app:sample-agent', 'person:eve', 'person:olga', 'person:omar'] },
+  ])('ties nobody to an act that GET hides from $to', async ({ to, sees }) => {
+    const request = await submit(stack, { onBehalfOf: 'dana', riskTier: 'high' });
+    const own = id;
+    try {
+      id = request.id;
+      const at = `/v1/requests/${id}`;
+      const body = { verdict: 'approve', contentDigest: request.contentDigest };
+      await stack.call('dana', `${at}/decisions`, { body }); // refused: OWN_REQUEST
+      for (const who of ['omar', 'eve', 'mia']) await stack.call(who, `${at}/view`);
+      await stack.call('eve', `${at}/decisions`, { body });
+      await stack.call('olga', `${at}/view`);
+      const stop = { effect: 'stop', reason: 'The scorer was wrong all day long.' };
+      await stack.call('olga', `${at}/overrides`, { body: stop });
+      const { files, report } = await fetchBundle(to);
+      expect([report.problems, report.verdict]).toEqual([[], 'incomplete']);
+      expect(people(files)).toEqual(sees);
+      const { kinds } = await soundChain(stack.deps, id);
+      expect(kinds).toEqual(expect.arrayContaining(['refused', 'viewed', 'overridden']));
+    } finally {
+      id = own;
+    }
+  });
+
+  test.each([
+    { why: 'looked again afterwards', how: (at: string) => stack.call('eve', `${at}/view`) },
+    { why: 'took a bundle', how: (at: string) => stack.call('eve', `${at}/evidence`) },
+    {
+      why: 'was refused',
+      how: (at: string, body: object) => stack.call('eve', `${at}/decisions`, { body }),
+    },
+  ])('does not name who decided and then $why', async ({ how }) => {
+    const request = await submit(stack, { riskTier: 'high' });
+    const own = id;
+    try {
+      id = request.id;
+      const body = { verdict: 'approve', contentDigest: request.contentDigest };
+      await stack.call('eve', `/v1/requests/${id}/view`);
+      await stack.call('eve', `/v1/requests/${id}/decisions`, { body });
+      expect(people((await fetchBundle('app')).files)).toEqual(['app:sample-agent', 'person:eve']);
+      const { status } = await how(`/v1/requests/${id}`, body);
+      expect(status).toBe(200);
+      expect(people((await fetchBundle('app')).files)).toEqual(['app:sample-agent']);
+      expect(people((await fetchBundle('cora')).files)).toContain('person:eve');
+    } finally {
+      id = own;
+    }
   });
 
   test('shows a reviewer their own words and not those of others', async () => {

@@ -138,6 +138,14 @@ describe('the log, as standard tools read it', () => {
     );
   });
 
+  test('a statement about a request is for those who may see it', async () => {
+    const id = await submit();
+    await published(id);
+    expect((await get(`streams/${id}/head`, 'ada')).status).toBe(200);
+    expect((await get(`streams/${id}/head`, 'vic')).status).toBe(404);
+    expect((await get(`streams/${id}/head`)).status).toBe(401);
+  });
+
   test('that somebody reads records is sealed once an hour, and hashes are nobody’s secret', async () => {
     await bytesOf('tile/entries/000.p/1', 'cora');
     await bytesOf('tile/entries/000.p/2', 'cora');

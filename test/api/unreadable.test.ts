@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RequestShape } from '../../application/request-shape.ts';
+import { openDatabase } from '../../prisma/database.ts';
 import { openStack, type Stack } from '../support/stack.ts';
 import { act, aLoan, expectProblem, submit, view } from './support/calls.ts';
 
@@ -53,6 +54,38 @@ describe('a request whose stored words cannot be decrypted', () => {
     expect((await stack.call(who, `/v1/requests/${broken.id}/chain`)).status).toBe(200);
     expect(told(broken.id)).toHaveLength(1);
   });
+
+  test.each([
+    { what: 'title', sql: 'UPDATE request SET title = $2 WHERE id = $1' },
+    { what: 'content', sql: 'UPDATE request SET content = $2 WHERE id = $1' },
+    { what: 'opening', sql: 'UPDATE opening SET ciphertext = $2 WHERE stream_id = $1' },
+    { what: 'reference', sql: 'UPDATE reference SET ciphertext = $2 WHERE stream_id = $1' },
+  ])(
+    'gives no evidence where its $what was changed: in words, and nothing is sealed',
+    async ({ sql }) => {
+      const { id } = await submit(stack, aLoan());
+      const { contentDigest } = await view(stack, 'eve', id);
+      const decision = { verdict: 'approve', contentDigest, rationale: 'It is right.' };
+      await act(stack, 'eve', `${id}/decisions`, decision);
+      const owner = openDatabase(stack.databaseUrl, 1);
+      try {
+        await owner.query(sql, [id, Buffer.alloc(64, 7)]);
+      } finally {
+        await owner.close();
+      }
+      for (const who of ['cora', 'app', 'eve']) {
+        const reply = await stack.call(who, `/v1/requests/${id}/evidence`);
+        expect(expectProblem(reply, 500, 'UNREADABLE').detail).toMatch(/cannot be decrypted/);
+      }
+      const chain = await stack.call<{ records: { bytes: string }[] }>(
+        'cora',
+        `/v1/requests/${id}/chain`,
+      );
+      const kinds = chain.body.records.map(({ bytes }) => Buffer.from(bytes, 'base64').toString());
+      expect(kinds.filter((text) => text.includes('"kind":"exported"'))).toEqual([]);
+      expect(told(id)).toHaveLength(1);
+    },
+  );
 
   test('can still be decided by who has seen it, and stopped', async () => {
     const { id } = await submit(stack, aLoan());

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { verifyStoredChain } from '../../application/chain.ts';
+import type { Deps } from '../../application/deps.ts';
 import { openingPlace } from '../../application/places.ts';
 import { createVault } from '../../application/vault.ts';
 import { codeOf, openWorld, publish, type World } from './world.ts';
@@ -150,6 +151,15 @@ describe('what a superuser changed with the triggers asleep is named', () => {
       statements: [`UPDATE request SET head_hash = sha256('') WHERE id = :id`],
       problems: ['HEAD_MISMATCH 7'],
     },
+    {
+      why: 'a row that shows another end than the chain',
+      statements: [
+        `UPDATE request SET status = 'approved', state = jsonb_set(state, '{resolution}',
+          '{"kind":"approved","effect":null,"mayProceed":true,"at":"2026-01-01T00:00:00.000Z","by":[],"cause":"people"}')
+          WHERE id = :id`,
+      ],
+      problems: ['PROJECTION_MISMATCH null'],
+    },
   ])('$why', async ({ statements, problems }) => {
     const id = await aChain();
     await asleep(statements, id);
@@ -176,6 +186,50 @@ describe('what a superuser changed with the triggers asleep is named', () => {
     ]);
     expect(await problemsOf(id)).toEqual(['COMMITMENT 3']);
   });
+});
+
+describe('what is stored and cannot be decrypted is a problem of its record', () => {
+  const garbage = `decode(repeat('07', 64), 'hex')`;
+  test.each([
+    {
+      why: 'a text',
+      sql: `UPDATE opening SET ciphertext = ${garbage} WHERE stream_id = $1`,
+      named: ['reason 3'],
+    },
+    {
+      why: 'a person',
+      sql: `UPDATE reference SET ciphertext = ${garbage} WHERE stream_id = $1 AND subject = 'person:eve'`,
+      named: ['person 2'],
+    },
+    {
+      why: 'what was submitted',
+      sql: `UPDATE request SET content = ${garbage} WHERE id = $1`,
+      named: ['content 0'],
+    },
+  ])('$why', async ({ sql, named }) => {
+    const { id } = (await world.submit()).body;
+    const said = { kind: 'withdraw', reason: 'first reason' } as const;
+    await world.step(id, await world.command(id, 'app', said));
+    await world.owner.query(sql, [id]);
+    expect(await unreadable(world.deps, id)).toEqual(named);
+  });
+
+  test('everything, with another ENCRYPTION_KEY', async () => {
+    const { id } = (await world.submit()).body;
+    const vault = createVault(Buffer.alloc(32, 9));
+    const named = await unreadable({ ...world.deps, vault }, id);
+    expect(named).toEqual(expect.arrayContaining(['content 0', 'person 0']));
+  });
+
+  /** @returns path and record of each. */
+  async function unreadable(deps: Pick<Deps, 'db' | 'vault' | 'origin'>, id: string) {
+    const { valid, problems } = await verifyStoredChain(deps, id);
+    expect(valid).toBe(false);
+    expect(new Set(problems.map(({ code }) => code))).toEqual(new Set(['COMMITMENT']));
+    return problems
+      .map(({ seq, detail }) => `${/stored (\S+) cannot/.exec(detail)?.[1]} ${seq}`)
+      .sort();
+  }
 });
 
 test('what was erased leaves a valid chain whose words are gone', async () => {

@@ -168,7 +168,9 @@ describe('the signer refuses', () => {
 
   test('to go on without its memory', async () => {
     await grow();
-    await expect(signNews({ ...deps, memory: memoryOf(null) })).rejects.toThrow('log:adopt');
+    const forgotten = { ...deps, memory: memoryOf(null) };
+    await expect(signNews(forgotten)).rejects.toThrow('log:adopt');
+    await expect(assertLogSound(forgotten)).rejects.toThrow('log:adopt');
   });
 
   test('a stored checkpoint that is not the one it signed', async () => {

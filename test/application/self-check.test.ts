@@ -17,7 +17,10 @@ import { openStack, type Stack } from '../support/stack.ts';
 // A superuser does to the stored log what triggers and rights keep others from. Every time it is found
 // and named; the one who holds the signing key is found by the signer's memory and any old checkpoint.
 
-const TABLES = ['ledger_record', 'log_leaf', 'log_tile', 'log_state', 'log_checkpoint', 'request'];
+const TABLES = [
+  ...['ledger_record', 'log_leaf', 'log_tile', 'log_state', 'log_checkpoint', 'log_key', 'request'],
+  ...['opening', 'reference', 'role_grant', 'app_key', 'policy_version', 'request_view'],
+];
 
 let stack: Stack;
 let owner: Database;
@@ -27,7 +30,9 @@ beforeAll(async () => {
   stack = await openStack({ dispatcher: false });
   const shape = await submit(stack);
   request = shape.id;
-  await decideOn(stack, 'eve', { request: shape });
+  await stack.call('eve', `/v1/requests/${request}/view`);
+  const decided = await decideOn(stack, 'eve', { request: shape, rationale: 'debt ratio' });
+  if (decided.body.outcome.kind !== 'counted') throw new Error('the decision does not count');
   const other = await submit(stack);
   streams = [request, other.id];
   await published(stack, request);
@@ -207,9 +212,71 @@ describe('a superuser', () => {
       `UPDATE request SET state = jsonb_set(state, '{contentDigest}', to_jsonb(repeat('a', 64))) WHERE id = $1`,
     ],
     ['head', `UPDATE request SET head_hash = sha256('x') WHERE id = $1`],
+    ...(
+      [
+        ['decision', '{decisions,0,verdict}', '"reject"'],
+        ['decider', '{decisions,0,person}', '"omar"'],
+        ['time of a decision', '{decisions,0,at}', '"2026-01-01T00:00:00.000Z"'],
+        ['policy version', '{policy,version}', '7'],
+        ['rule', '{policy,ruleIndex}', '5'],
+        ['tier', '{tier}', '"low"'],
+        ['requester', '{requester,id}', '"mallory"'],
+        ['deadline', '{stage,deadline}', '"2999-01-01T00:00:00.000Z"'],
+      ] as const
+    ).map(([what, path, value]) => [
+      what,
+      `UPDATE request SET state = jsonb_set(state, '${path}', '${value}') WHERE id = $1`,
+    ]),
+    ['kind', `UPDATE request SET kind = 'vendor-approval' WHERE id = $1`],
+    ['asker', `UPDATE request SET requester_id = 'mallory' WHERE id = $1`],
   ])('makes a request say another %s than its records', async (_what, sql) => {
     await tamper([sql, [request]]);
     expect(await found()).toEqual(['PROJECTION_MISMATCH']);
+  });
+
+  test.each([
+    ['what opens a word', 'DELETE FROM opening WHERE stream_id = $1'],
+    ['whom a commitment stands for', 'DELETE FROM reference WHERE stream_id = $1'],
+    [
+      'the key of words',
+      `UPDATE dek SET wrapped = NULL WHERE dek_id IN (SELECT dek_id FROM opening WHERE stream_id = $1)`,
+    ],
+  ])('destroys %s without a record of it', async (_what, sql) => {
+    const keys = await owner.query('SELECT dek_id, wrapped FROM dek');
+    await owner.query('ALTER TABLE dek DISABLE TRIGGER ALL');
+    await tamper([sql, [request]]);
+    expect(await found()).toEqual(['PROJECTION_MISMATCH']);
+    for (const { dek_id: id, wrapped } of keys)
+      await owner.query('UPDATE dek SET wrapped = $2 WHERE dek_id = $1', [id, wrapped]);
+  });
+
+  test.each([
+    [
+      'a role that nobody granted',
+      `INSERT INTO role_grant (id, person_id, role, valid_from, granted_by, created_at)
+        VALUES (gen_random_uuid(), 'vic', 'credit-officer', now(), 'cora', now())`,
+    ],
+    ['a longer role', `UPDATE role_grant SET valid_until = '2999-01-01' WHERE person_id = 'eve'`],
+    ['a role less', `DELETE FROM role_grant WHERE person_id = 'eve'`],
+    [
+      'a key of an app that nobody made',
+      `INSERT INTO app_key (id, app_id, secret_hash, created_at, expires_at)
+        SELECT 'aaaaaaaaaaaaaaaa', id, sha256('x'), now(), now() + interval '1 day' FROM app`,
+    ],
+    ['another text of a policy', `UPDATE policy_version SET source = source || '# x'`],
+    ['a policy version less', 'DELETE FROM policy_version'],
+    [
+      'a key of the log',
+      `INSERT INTO log_key SELECT log_id, 'x' || verifier_key, use, from_size, endorsement, created_at FROM log_key`,
+    ],
+    ['a key of the log less', `DELETE FROM log_key WHERE use = 'stream_head'`],
+    [
+      'a view that nobody had',
+      `INSERT INTO request_view SELECT id, 'omar', sha256('x'), 0, sha256('y') FROM request`,
+    ],
+  ])('makes %s', async (_what, sql) => {
+    await tamper([sql]);
+    expect(await found()).toContain('PROJECTION_MISMATCH');
   });
 
   test('lets a request vanish whose records stay', async () => {
@@ -228,6 +295,17 @@ describe('a superuser', () => {
     ['the size', 'UPDATE log_state SET size = size - 1', 'ROOT_MISMATCH'],
     ['a checkpoint', `UPDATE log_checkpoint SET root = sha256('x')`, 'CHECKPOINT_MISMATCH'],
     ['a note', `UPDATE log_checkpoint SET note = 'x' || note`, 'NOTE_SIGNATURE'],
+    [
+      'a tile outside of the tree',
+      `INSERT INTO log_tile VALUES (1, 0, 99, 1, sha256('x')), (1, 5, 0, 1, sha256('x'))`,
+      'TILE_MISMATCH',
+    ],
+    [
+      'a row of the queue that speaks of nothing',
+      `INSERT INTO log_queue (log_id, stream_id, first_seq, leaf_hashes)
+        VALUES (1, gen_random_uuid(), 0, sha256('x'))`,
+      'LEAF_MISSING',
+    ],
     ['a column', `UPDATE ledger_record SET cmd = sha256(cmd)`, 'LEAF_MISMATCH'],
   ])('changes %s', async (_what, sql, code) => {
     await tamper([sql]);
@@ -240,6 +318,7 @@ describe('a superuser', () => {
     const keys = [formatVerifierKey(stack.log.signingKey.verifierKey)];
     const alone = await checkLog(stack.deps, { signed: null, keys });
     expect(alone.problems).toEqual([]); // consistent with itself: this is what memory is for
+    expect(alone.unchecked[0]).toMatch(/^what the signer remembers/);
     expect(await found()).toEqual(['SIGNER_MEMORY']);
   });
 });
@@ -252,16 +331,22 @@ async function rewrite(): Promise<void> {
     [request],
   );
   let prev: string | null = null;
+  const forgedOf = new Map<string | null, string>();
   for (const { seq, bytes } of rows) {
     const record = parseRecord(bytes);
     const nonce = seq === 0 ? 'f'.repeat(64) : record.nonce;
-    const forged: Buffer = Buffer.from(jcs({ ...record, nonce, prev }));
+    const { body } = record;
+    const named = 'viewed' in body ? { viewed: forgedOf.get(body.viewed) ?? null } : {};
+    const forged: Buffer = Buffer.from(
+      jcs({ ...record, body: { ...body, ...named }, nonce, prev }),
+    );
     await owner.query(
       `UPDATE ledger_record SET bytes = $3, leaf_hash = sha256('\\x00'::bytea || $3), prev_hash = $4
         WHERE stream_id = $1 AND seq = $2`,
       [request, seq, forged, prev === null ? null : Buffer.from(prev, 'hex')],
     );
     prev = leafHash(forged);
+    forgedOf.set(leafHash(bytes), prev);
   }
   await owner.query(`UPDATE request SET head_hash = $2 WHERE id = $1`, [
     request,

@@ -7,10 +7,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatVerifierKey } from '../../ledger/verifier-key.ts';
 import { writeZip } from '../../ledger/zip.ts';
 import { aBundle, BUNDLE_ORIGIN, logKey, logOf, storyBytes } from '../ledger/support/bundle.ts';
+import { OTHER_STREAM, STREAM } from '../ledger/support/drafts.ts';
 import { aSigningKey, bytesOf, flipped } from '../ledger/support/log.ts';
 
 const program = fileURLToPath(new URL('../../bin/verify.ts', import.meta.url));
 const key = formatVerifierKey(logKey.verifierKey);
+const IT_IS = new RegExp(`^request ${STREAM}$`, 'm');
 let folder: string;
 
 beforeAll(async () => {
@@ -28,11 +30,14 @@ beforeAll(async () => {
   ];
   const written = {
     'valid.zip': writeZip(whole),
+    [`countersign-evidence-${STREAM} (1).zip`]: writeZip(whole),
+    [`countersign-evidence-${OTHER_STREAM}.zip`]: writeZip(whole),
     'changed.zip': writeZip(new Map(whole).set('records/0004.json', flipped(record, at))),
     'less.zip': writeZip(less),
     'cut.zip': writeZip(whole).slice(0, 5_000),
     'key.txt': `# the key of our log\n${key}\n`,
     'old.checkpoint': await logOf(leaves).checkpoint(4),
+    'newer.checkpoint': await logOf([...leaves, bytesOf('later')]).checkpoint(leaves.length + 1),
     'other.checkpoint': await logOf([bytesOf('rewritten'), ...leaves.slice(1)]).checkpoint(4),
   };
   for (const [name, content] of Object.entries(written)) writeFileSync(join(folder, name), content);
@@ -77,6 +82,28 @@ describe('npm run verify -- bundle.zip', () => {
       args: ['valid.zip', '--key', key, '--origin', 'other.example/log'],
       status: 1,
       says: /ORIGIN_MISMATCH/,
+    },
+    {
+      args: ['valid.zip', '--key', key, '--since', 'newer.checkpoint'],
+      status: 2,
+      says: /ask for a newer bundle[^]*^incomplete: .* 1 checkpoint\(s\) of yours newer/m,
+    },
+    {
+      args: ['changed.zip', '--key', key, '--since', 'newer.checkpoint'],
+      status: 1,
+      says: /INCLUSION_FAILED at record 4/,
+    },
+    { args: ['valid.zip', '--key', key, '--request', STREAM], status: 0, says: IT_IS },
+    { args: [`countersign-evidence-${STREAM} (1).zip`, '--key', key], status: 0, says: IT_IS },
+    {
+      args: ['valid.zip', '--key', key, '--request', OTHER_STREAM],
+      status: 1,
+      says: /, and not .* which was asked for[^]*STREAM_MISMATCH at record 0/,
+    },
+    {
+      args: [`countersign-evidence-${OTHER_STREAM}.zip`, '--key', key],
+      status: 1,
+      says: /STREAM_MISMATCH at record 0/,
     },
     { args: ['less.zip', '--key', key], status: 2, says: /^incomplete: .* 2 not disclosed/m },
   ])('$args ends with $status', ({ args, status, says }) => {

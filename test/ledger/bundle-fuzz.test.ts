@@ -63,6 +63,80 @@ describe('a ZIP', () => {
     expect(await codeOf(() => readZip(bytes))).toBe('BUNDLE_FORMAT');
   });
 
+  /** Fields of two bytes in both headers of the file in the middle: local (from its start) and list. */
+  const withHeader = (change: {
+    local?: [number, number];
+    list?: [number, number];
+  }): Uint8Array => {
+    const bytes = Buffer.from(zip);
+    const name = 'records/0000.json';
+    if (change.local)
+      bytes.writeUInt16LE(change.local[1], bytes.indexOf(name) - 30 + change.local[0]);
+    if (change.list)
+      bytes.writeUInt16LE(change.list[1], bytes.lastIndexOf(name) - 46 + change.list[0]);
+    return bytes;
+  };
+
+  test.each([
+    { why: 'a symbolic link', change: { list: [40, 0o120_777] } },
+    { why: 'a device', change: { list: [40, 0o060_644] } },
+    { why: 'a program with the rights of its owner', change: { list: [40, 0o104_755] } },
+    { why: 'a folder of DOS', change: { list: [38, 0x10] } },
+    { why: 'a mark of text', change: { list: [36, 1] } },
+    { why: 'a part on another disk', change: { list: [34, 1] } },
+    { why: 'an encrypted file', change: { local: [6, 1], list: [8, 1] } },
+    { why: 'a file encrypted by its own header only', change: { local: [6, 1] } },
+    { why: 'strong encryption', change: { local: [6, 0x41], list: [8, 0x41] } },
+    { why: 'a hidden list', change: { local: [6, 0x2000], list: [8, 0x2000] } },
+    { why: 'a size behind the file', change: { local: [6, 8], list: [8, 8] } },
+    { why: 'the needs of ZIP64', change: { local: [4, 45], list: [6, 45] } },
+    { why: 'the needs of ZIP64 in one header', change: { local: [4, 45] } },
+    { why: 'a size that ZIP64 would hold', change: { local: [22, 0xffff], list: [24, 0xffff] } },
+    { why: 'an extra field', change: { list: [30, 4] } },
+    { why: 'a comment', change: { list: [32, 1] } },
+  ] as const)('with $why is refused', async ({ change }) => {
+    const bytes = withHeader(change as unknown as Parameters<typeof withHeader>[0]);
+    expect(await codeOf(() => readZip(bytes))).toBe('BUNDLE_FORMAT');
+  });
+
+  test.each(['README.txt', 'records/0000.json'])(
+    'with bytes behind %s is refused',
+    async (path) => {
+      const bytes = Buffer.from(zip);
+      const start = bytes.readUInt32LE(zip.length - 22 + 16);
+      const packed = bytes.readUInt32LE(bytes.indexOf(path) - 30 + 18);
+      const end = bytes.indexOf(path) + path.length + packed;
+      const more = Buffer.concat([bytes.subarray(0, end), bytesOf('hidden'), bytes.subarray(end)]);
+      more.writeUInt32LE(packed + 6, more.indexOf(path) - 30 + 18);
+      more.writeUInt32LE(packed + 6, more.lastIndexOf(path) - 46 + 20);
+      more.writeUInt32LE(start + 6, more.length - 22 + 16);
+      for (
+        let at = start + 6;
+        more.readUInt32LE(at) === 0x02014b50;
+        at += 46 + more.readUInt16LE(at + 28)
+      ) {
+        const offset = more.readUInt32LE(at + 42);
+        if (offset >= end) more.writeUInt32LE(offset + 6, at + 42);
+      }
+      await expect(codeOf(() => readZip(more))).resolves.toBe('BUNDLE_FORMAT');
+      expect(() => readZip(more)).toThrow(/bytes behind a file/);
+    },
+  );
+
+  test('with an end as ZIP64 has it is refused', async () => {
+    const bytes = Buffer.from(zip);
+    bytes.writeUInt16LE(0xffff, bytes.length - 22 + 8);
+    bytes.writeUInt16LE(0xffff, bytes.length - 22 + 10);
+    expect(await codeOf(() => readZip(bytes))).toBe('BUNDLE_FORMAT');
+    const end = Buffer.concat([
+      zip.slice(0, -22),
+      Buffer.from('PK\x06\x07'),
+      Buffer.alloc(16),
+      zip.slice(-22),
+    ]);
+    expect(await codeOf(() => readZip(end))).toBe('BUNDLE_FORMAT');
+  });
+
   test('with one path twice is refused', async () => {
     const twice = Buffer.from(
       writeZip(

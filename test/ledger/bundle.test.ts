@@ -2,9 +2,11 @@ import { describe, expect, test } from 'vitest';
 
 import {
   blobPath,
+  formatHashes,
   HEAD_NOTE,
   MANIFEST,
   openingsPath,
+  PAGE,
   parseOpenings,
   PEOPLE,
   proofPath,
@@ -32,7 +34,7 @@ import {
   verifyFiles,
   type BundleChange,
 } from './support/bundle.ts';
-import { aContext, aDraft, digest, OTHER_STREAM } from './support/drafts.ts';
+import { aContext, aDraft, digest, OTHER_STREAM, STREAM } from './support/drafts.ts';
 import { aSigningKey, bytesOf, flipped, slackened } from './support/log.ts';
 import {
   bound,
@@ -661,11 +663,106 @@ describe('V-44 what the reader held before', () => {
     expect(nameOf(await verifyFiles(files, { oldCheckpoints }))).toBe('CONSISTENCY@-');
   });
 
+  test('of a newer log than the bundle is a question that it cannot answer', async () => {
+    const oldCheckpoints = [await logOf([...leavesOf(), bytesOf('later')]).checkpoint(12)];
+    const report = await verifyFiles(whole, { oldCheckpoints });
+    expect([report.problems, report.verdict, report.newer]).toEqual([[], 'incomplete', 1]);
+    const step = report.checks.find((check) => check.step === 'consistency');
+    expect(step).toMatchObject({
+      result: 'skipped',
+      detail: expect.stringMatching(/ask for a newer/),
+    });
+  });
+
+  test('of a newer log does not hide what is wrong', async () => {
+    const log = logOf([...leavesOf(), bytesOf('later')]);
+    const both = [await log.checkpoint(12), await log.checkpoint(4)];
+    expect(nameOf(await verifyFiles(whole, { oldCheckpoints: both }))).toBe('CONSISTENCY@-');
+    const broken = rewritten(recordPath(2), /"nonce":"./, '"nonce":"0');
+    const report = await verifyFiles(broken, { oldCheckpoints: both.slice(0, 1) });
+    expect(nameOf(report)).toBe('INCLUSION_FAILED@2');
+  });
+
+  test('of a newer log is answered where the proof is there, and a false one is found', async () => {
+    const log = logOf([...leavesOf(), bytesOf('later')]);
+    const oldCheckpoints = [await log.checkpoint(12)];
+    const proof = formatHashes(log.growth(11, 12));
+    const holding = (bytes: Uint8Array): Files =>
+      new Map(
+        [...whole].flatMap((file) =>
+          file[0] === PAGE ? [['consistency/11-12.txt', bytes], file] : [file],
+        ),
+      );
+    const steps = async (bytes: Uint8Array) =>
+      (await verifyFiles(holding(bytes), { oldCheckpoints })).checks.find(
+        ({ step }) => step === 'consistency',
+      )?.result;
+    expect(await steps(proof)).toBe('passed');
+    expect(await steps(flipped(proof, 3))).toBe('failed');
+  });
+
   test('is refused where the log was rewritten and signed again (V-21, T5)', async () => {
     const rewrittenLog = [bytesOf('rewritten'), ...leavesOf().slice(1)];
     const oldCheckpoints = [await logOf(rewrittenLog).checkpoint(4)];
     const files = await aBundle({ since: [4] });
     expect(nameOf(await verifyFiles(files, { oldCheckpoints }))).toBe('CONSISTENCY@-');
+  });
+});
+
+describe('the request', () => {
+  test('that the bundle is of is named, and held against the one asked about (T17)', async () => {
+    const report = await verifyFiles(whole, { request: STREAM });
+    expect([report.verdict, report.request]).toEqual(['valid', STREAM]);
+    const other = await verifyFiles(whole, { request: OTHER_STREAM });
+    expect([nameOf(other), other.request]).toEqual(['STREAM_MISMATCH@0', STREAM]);
+  });
+});
+
+describe('V-37 an opening that is absent', () => {
+  test('and marked as if it was never kept is missing', async () => {
+    const texts = await aBundle({
+      mark: (path) => (path === 'rationale' ? 'not_kept' : 'disclosed'),
+    });
+    expect(nameOf(await verifyFiles(texts))).toBe('MISSING_OPENING@4');
+    const named = await aBundle({ mark: (path) => (path === 'person' ? 'not_kept' : 'disclosed') });
+    expect(nameOf(await verifyFiles(named))).toBe('MISSING_OPENING@0');
+  });
+});
+
+describe('V-47 the order of the files', () => {
+  const moved = (path: string, before: string): Files => {
+    const bytes = whole.get(path) ?? new Uint8Array();
+    const rest = [...whole].filter(([one]) => one !== path);
+    return new Map(rest.flatMap((file) => (file[0] === before ? [[path, bytes], file] : [file])));
+  };
+
+  test.each([
+    ['README.txt', 'index.html'],
+    ['records/0001.json', 'records/0000.json'],
+    ['seal/export.json', 'records/0000.json'],
+    ['openings/0004.json', 'openings/people.json'],
+  ])('%s in front of %s is not that of the format', async (path, before) => {
+    for (const files of [moved(path, before), relisted(moved(path, before))]) {
+      const { problems } = await verifyFiles(files);
+      expect(problems.at(-1)).toMatchObject({ step: 'files', code: 'BUNDLE_FORMAT' });
+    }
+    const [only, ...others] = (await verifyFiles(moved(path, before))).problems;
+    expect([only?.code, others]).toEqual(['BUNDLE_FORMAT', []]);
+  });
+
+  test('turned round is refused', async () => {
+    const { problems } = await verifyFiles(new Map([...whole].reverse()));
+    expect(problems.map(({ code }) => code)).toEqual(['BUNDLE_FORMAT']);
+  });
+
+  test('has no place for what is not of the format, even where it is listed', async () => {
+    const note: [string, Uint8Array] = ['notes.txt', bytesOf('x')];
+    const files = [...whole].flatMap((file) => (file[0] === PAGE ? [note, file] : [file]));
+    expect((await verifyFiles(relisted(new Map(files)))).problems.at(-1)).toMatchObject({
+      step: 'files',
+      code: 'BUNDLE_FORMAT',
+      file: 'notes.txt',
+    });
   });
 });
 

@@ -69,6 +69,12 @@ describe('the running API', () => {
     },
   );
 
+  test('cannot move the stream in which the installation speaks of itself', async () => {
+    const { db } = stack.deps;
+    const moved = db.query('UPDATE installation SET system_stream_id = gen_random_uuid()');
+    expect(await sqlStateOf(moved)).toBe(DENIED);
+  });
+
   test('cannot take a record back out of the queue', async () => {
     expect(await sqlStateOf(stack.deps.db.query('DELETE FROM log_queue'))).toBe(DENIED);
   });

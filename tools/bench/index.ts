@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { describeMachine, describeVersions, isInMemory } from './machine.ts';
 import { measureGated } from './measure-gated.ts';
+import { measureLedger } from './measure-ledger.ts';
 import { measureRest } from './measure-rest.ts';
 import { measureStart } from './measure-start.ts';
 import { HELP, readOptions, UsageError, type Options } from './options.ts';
@@ -16,8 +17,11 @@ import { openStage } from './stage.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
 const DOCUMENT = join(ROOT, 'docs', 'benchmarks.md');
-const BEGIN = '<!-- bench:begin -->';
-const END = '<!-- bench:end -->';
+/** The log has a place of its own: with a million records it takes long, and is measured alone. */
+const MARKS = {
+  product: ['<!-- bench:begin -->', '<!-- bench:end -->'],
+  ledger: ['<!-- bench:ledger:begin -->', '<!-- bench:ledger:end -->'],
+} as const;
 
 const report = createReport();
 const abort = new AbortController();
@@ -55,6 +59,7 @@ async function run(options: Options): Promise<void> {
   if (isInMemory(options.folder ?? tmpdir()))
     throw new UsageError('the data would lie in memory, where fsync is free: use --folder');
   const parts: string[] = [];
+  const ledger: string[] = [];
   const machine = describeMachine();
   let temporalCli: string | null = null;
   if (options.measures.some((one) => one !== 'start')) {
@@ -63,6 +68,7 @@ async function run(options: Options): Promise<void> {
     try {
       if (options.measures.includes('gated')) parts.push(await measureGated(stage));
       if (options.measures.includes('rest')) parts.push(await measureRest(stage));
+      if (options.measures.includes('ledger')) ledger.push(await measureLedger(stage)); // stops the API
     } finally {
       await stage.close();
     }
@@ -71,18 +77,19 @@ async function run(options: Options): Promise<void> {
   const versions = describeVersions(ROOT, temporalCli);
   const how = `Rounds: ${options.rounds} of ${options.seconds} s for each side, in turn, after ${options.warmUpSeconds} s of warm-up.`;
   const facts = [...machine, versions, how].map((line) => `- ${line}`).join('\n');
-  const text = [facts, ...parts].join('\n\n');
-  report.say(`\n${text}\n`);
+  report.say(`\n${[facts, ...parts, ...ledger].join('\n\n')}\n`);
   if (options.profile !== null) report.say(profileReport(options.profile, ROOT));
-  if (options.write) write(text);
+  if (!options.write) return;
+  if (parts.length > 0) write([facts, ...parts].join('\n\n'), MARKS.product);
+  if (ledger.length > 0) write([facts, ...ledger].join('\n\n'), MARKS.ledger);
 }
 
 /** Replaces what the last run wrote; the words around it are people's. */
-function write(text: string): void {
+function write(text: string, [begin, end]: readonly [string, string]): void {
   const before = readFileSync(DOCUMENT, 'utf8');
-  const [from, to] = [before.indexOf(BEGIN), before.indexOf(END)];
-  if (from < 0 || to < from) throw new Error(`${DOCUMENT} lacks the marks ${BEGIN} and ${END}`);
-  const after = `${before.slice(0, from)}${BEGIN}\n\n${text}\n\n${before.slice(to)}`;
+  const [from, to] = [before.indexOf(begin), before.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`${DOCUMENT} lacks the marks ${begin} and ${end}`);
+  const after = `${before.slice(0, from)}${begin}\n\n${text}\n\n${before.slice(to)}`;
   writeFileSync(DOCUMENT, after);
   report.say('docs/benchmarks.md is written');
 }

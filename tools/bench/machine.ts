@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, statfsSync } from 'node:fs';
-import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
+import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 
 /** @returns when and on what a run takes place, without anything that names the machine. */
@@ -9,7 +9,7 @@ export function describeMachine(): string[] {
   const model = cpus()[0]?.model.trim() ?? 'unknown CPU';
   return [
     `Date: ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC`,
-    `Machine: ${model}, ${cores}, ${type()} ${release()}`,
+    `Machine: ${model}, ${cores}, ${type()} ${release()}; load average before the run ${loadavg()[0]?.toFixed(1)}`,
   ];
 }
 

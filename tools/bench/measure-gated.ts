@@ -25,7 +25,13 @@ export async function measureGated(stage: Stage): Promise<string> {
       ...{ appKey: credentials.app.key, tokens },
     }),
     processes: {
-      ...{ API: api.pid, worker: worker.pid, Temporal: temporal.pid, PostgreSQL: postgres.pid },
+      ...{
+        API: api.pid,
+        worker: worker.pid,
+        log: stage.log.pid,
+        Temporal: temporal.pid,
+        PostgreSQL: postgres.pid,
+      },
       'load generator': load.pid,
     },
   };

@@ -22,7 +22,12 @@ export async function measureRest(stage: Stage): Promise<string> {
       headers: { Authorization: `Bearer ${servers.credentials.app.key}` },
       ...{ body: POLICY_DECIDES, expected: '"status":"approved"' },
     }),
-    processes: { server: api.pid, PostgreSQL: postgres, 'load generator': load.pid },
+    processes: {
+      server: api.pid,
+      log: stage.log.pid,
+      PostgreSQL: postgres,
+      'load generator': load.pid,
+    },
   });
   const insert: Side = {
     name: 'Express + INSERT',

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const MEASURES = ['gated', 'rest', 'start'] as const;
+export const MEASURES = ['gated', 'rest', 'ledger', 'start'] as const;
 export type Measure = (typeof MEASURES)[number];
 
 export interface Options {
@@ -12,6 +12,10 @@ export interface Options {
   readonly callers: readonly number[];
   /** Connections, each with one call at a time, of the REST measure. */
   readonly connections: number;
+  /** Size of the log that is examined and proven from. */
+  readonly records: number;
+  /** Length of the sustained run from sealing to the signed checkpoint. */
+  readonly sustainedSeconds: number;
   /** Where the servers keep their data; null = the system's folder for temporary files. */
   readonly folder: string | null;
   /** Where CPU profiles of the API and the worker go; null = none. */
@@ -27,6 +31,7 @@ export const HELP = `npm run bench -- [measure…] [options]
 Measures (all of them when none is named):
   gated    approvals/s and decision latency through REST, beside a bare Temporal workflow
   rest     policy-decided requests/s through REST, beside Express with one durable INSERT
+  ledger   append, sequencer, publishing, verification, examination and proofs of the log
   start    npm start to ready, fresh and again; memory of the idle processes
 
 Options:
@@ -35,6 +40,8 @@ Options:
   --warm-up <n>       seconds of load before the first round of each side (10)
   --callers <list>    callers at once of "gated" (1,16,64)
   --connections <n>   connections of "rest", one call at a time on each (16)
+  --records <n>       size of the log that "ledger" examines and proves from (100000)
+  --sustained <n>     seconds of the run of "ledger" from sealing to the signed checkpoint (60)
   --folder <path>     where the servers keep their data; must lie on a real disk (temporary folder)
   --profile <path>    also writes CPU profiles of API and worker there, and says where the time went
   --write             puts the results into docs/benchmarks.md
@@ -54,6 +61,8 @@ export function readOptions(args: readonly string[]): Options | null {
     warmUpSeconds: whole('warm-up', values['warm-up'], 600),
     callers: values.callers.split(',').map((text) => whole('callers', text, 1_000)),
     connections: whole('connections', values.connections, 1_000),
+    records: whole('records', values.records, 10_000_000),
+    sustainedSeconds: whole('sustained', values.sustained, 3_600),
     folder: values.folder ?? null,
     profile: values.profile ?? null,
     write: values.write,
@@ -77,6 +86,8 @@ function parsed(args: readonly string[]) {
         'warm-up': { ...text, default: '10' },
         callers: { ...text, default: '1,16,64' },
         connections: { ...text, default: '16' },
+        records: { ...text, default: '100000' },
+        sustained: { ...text, default: '60' },
         folder: text,
         profile: text,
         write: flag,

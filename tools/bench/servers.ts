@@ -12,8 +12,9 @@ import { createReport, type Report } from '../../bin/embedded/report.ts';
 import { runProgram } from '../../bin/embedded/run-program.ts';
 import { findTemporalCli } from '../../bin/embedded/temporal-cli.ts';
 import { startTemporal, type EmbeddedTemporal } from '../../bin/embedded/temporal.ts';
+import { fileMemory } from '../../bin/signer-memory.ts';
 
-export { createReport, findFreePort, runProgram, type DevCredentials, type Report };
+export { createReport, fileMemory, findFreePort, runProgram, type DevCredentials, type Report };
 
 /** Servers as `npm start` makes them, in a folder of their own, and the product prepared on them. */
 export interface Servers {

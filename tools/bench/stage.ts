@@ -7,12 +7,15 @@ import { startServers, type Place, type Report, type Servers } from './servers.t
 
 /** Everything that "gated" and "rest" need: servers, the product, and programs beside it. */
 export interface Stage {
+  readonly root: string;
   readonly servers: Servers;
   readonly options: Options;
   readonly report: Report;
   readonly signal: AbortSignal;
   readonly api: Program;
   readonly worker: Program;
+  /** Sequencer and signer. */
+  readonly log: Program;
   /** Starts a program of tools/bench by its path there. */
   launch(name: string, script: string): Promise<Program>;
   close(): Promise<void>;
@@ -21,7 +24,7 @@ export interface Stage {
 /** @param profile folder for CPU profiles; null = none. */
 export async function openStage(place: Place, options: Options): Promise<Stage> {
   const { root, report, signal } = place;
-  const step = report.step('Starting PostgreSQL, Temporal, worker and API');
+  const step = report.step('Starting PostgreSQL, Temporal, worker, API and log');
   const servers = await startServers(place);
   const programs: Program[] = [];
   const close = async (): Promise<void> => {
@@ -45,10 +48,11 @@ export async function openStage(place: Place, options: Options): Promise<Stage> 
   try {
     const worker = await start('worker', 'bin/worker.ts', profiled('worker'));
     const api = await start('api', 'bin/api.ts', profiled('api'));
+    const log = await start('log', 'bin/log.ts', servers.env);
     step.done();
     const launch = (name: string, script: string): Promise<Program> =>
       start(name, join('tools', 'bench', script), servers.env);
-    return { servers, options, report, signal, api, worker, launch, close };
+    return { root, servers, options, report, signal, api, worker, log, launch, close };
   } catch (error) {
     step.failed('see below');
     await close();

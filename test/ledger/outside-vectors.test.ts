@@ -21,10 +21,14 @@ import { bytesOf, codeOf, openTileStore, storeBatches } from './support/log.ts';
 
 // What others made, read from clones of their repositories and not copied into this one. With
 // OUTSIDE_VECTORS=<folder> this expects there: `merkle` and `tessera` of github.com/transparency-dev,
-// `C2SP` and `wycheproof` of github.com/C2SP. A clone that is not there is not tested.
+// `C2SP` and `wycheproof` of github.com/C2SP. A clone that is not there is not tested. `.ci/run` names
+// `tessera` and `wycheproof`, which the Go module proxy has.
 
 const outside = process.env['OUTSIDE_VECTORS'] ?? '/nowhere';
 const missing = (name: string): boolean => !existsSync(join(outside, name));
+
+const titled = (what: string, name: string): string =>
+  missing(name) ? `${what}: skipped, OUTSIDE_VECTORS names no folder with ${name}` : what;
 
 function read(...path: readonly string[]): Uint8Array {
   return new Uint8Array(readFileSync(join(outside, ...path)));
@@ -53,7 +57,7 @@ async function isAccepted(check: () => Promise<boolean>): Promise<boolean> {
   }
 }
 
-describe.skipIf(missing('merkle'))('K-2 transparency-dev/merkle', () => {
+describe.skipIf(missing('merkle'))(titled('K-2 transparency-dev/merkle', 'merkle'), () => {
   type Inclusion = {
     readonly leafIdx: number;
     readonly treeSize: number;
@@ -107,67 +111,72 @@ describe.skipIf(missing('merkle'))('K-2 transparency-dev/merkle', () => {
   });
 });
 
-describe.skipIf(missing('tessera'))('K-5 the log in the tests of Tessera', () => {
-  const log = ['tessera', 'testdata', 'log'];
-  const [, origin = '', rest = ''] =
-    /LOG_PUBLIC_KEY="([^+"]+)(\+[^"]+)"/.exec(
-      missing('tessera') ? '' : Buffer.from(read('tessera', 'testdata', 'build_log.sh')).toString(),
-    ) ?? [];
-  const trust = async () => {
-    const key = await parseVerifierKey(origin + rest, sha256);
-    return { origin, logKeys: [await noteVerifier(key)] };
-  };
-  /** Theirs keep no partial tile of a size without checkpoint, and have one for each with. */
-  const treeOf = (size: number): TileTree => ({
-    size,
-    readTiles: async (tiles) => {
-      return tiles.map((tile) => read(...log, tilePath({ kind: 'hashes', ...tile })));
-    },
-  });
+describe.skipIf(missing('tessera'))(
+  titled('K-5 the log in the tests of Tessera', 'tessera'),
+  () => {
+    const log = ['tessera', 'testdata', 'log'];
+    const [, origin = '', rest = ''] =
+      /LOG_PUBLIC_KEY="([^+"]+)(\+[^"]+)"/.exec(
+        missing('tessera')
+          ? ''
+          : Buffer.from(read('tessera', 'testdata', 'build_log.sh')).toString(),
+      ) ?? [];
+    const trust = async () => {
+      const key = await parseVerifierKey(origin + rest, sha256);
+      return { origin, logKeys: [await noteVerifier(key)] };
+    };
+    /** Theirs keep no partial tile of a size without checkpoint, and have one for each with. */
+    const treeOf = (size: number): TileTree => ({
+      size,
+      readTiles: async (tiles) => {
+        return tiles.map((tile) => read(...log, tilePath({ kind: 'hashes', ...tile })));
+      },
+    });
 
-  test('16 checkpoints: signatures, roots from their tiles, proofs between all of them', async () => {
-    const heads = [];
-    for (let size = 0; size <= 15; size++) {
-      const note = read(...log, `checkpoint.${size}`);
-      const { checkpoint } = await openCheckpoint(note, await trust());
-      expect(checkpoint.size).toBe(size);
-      expect(toHex(await rootAt(treeOf(size), size, sha256))).toBe(toHex(checkpoint.root));
-      heads.push(checkpoint);
-    }
-    for (const newer of heads) {
-      for (const older of heads.slice(1, newer.size + 1)) {
-        const sizes = { from: older.size, to: newer.size };
-        const proof = await consistencyProofAt(treeOf(15), sizes, sha256);
-        expect(await checkConsistency(older, { ...newer, proof }, sha256)).toBe(true);
+    test('16 checkpoints: signatures, roots from their tiles, proofs between all of them', async () => {
+      const heads = [];
+      for (let size = 0; size <= 15; size++) {
+        const note = read(...log, `checkpoint.${size}`);
+        const { checkpoint } = await openCheckpoint(note, await trust());
+        expect(checkpoint.size).toBe(size);
+        expect(toHex(await rootAt(treeOf(size), size, sha256))).toBe(toHex(checkpoint.root));
+        heads.push(checkpoint);
       }
-    }
-  });
+      for (const newer of heads) {
+        for (const older of heads.slice(1, newer.size + 1)) {
+          const sizes = { from: older.size, to: newer.size };
+          const proof = await consistencyProofAt(treeOf(15), sizes, sha256);
+          expect(await checkConsistency(older, { ...newer, proof }, sha256)).toBe(true);
+        }
+      }
+    });
 
-  test('every entry of every bundle is the leaf of its tile, and ours are their tiles', async () => {
-    for (let width = 1; width <= 15; width++) {
-      const path = tilePath({ kind: 'entries', index: 0, width });
-      expect(parseTilePath(path)).toEqual({ kind: 'entries', index: 0, width });
-      const entries = decodeBundle(read(...log, path), width);
-      const hashes = entries.map((entry) => new Uint8Array(sha256(leafInput(entry))));
-      const store = openTileStore();
-      storeBatches(store, [hashes]);
-      expect([...store.tiles.keys()]).toEqual([`tile/0/000.p/${width}`]);
-      const theirs = read(...log, `tile/0/000.p/${width}`);
-      expect(toHex(store.tiles.get(`tile/0/000.p/${width}`) ?? theirs.subarray(1))).toBe(
-        toHex(theirs),
-      );
-      const root = treeRoot(hashes, sha256);
-      for (const [index, hash] of hashes.entries()) {
-        const proof = await inclusionProofAt(treeOf(15), { index, size: width }, sha256);
-        expect(await checkInclusion({ hash, index }, { size: width, root, proof }, sha256)).toBe(
-          true,
+    test('every entry of every bundle is the leaf of its tile, and ours are their tiles', async () => {
+      for (let width = 1; width <= 15; width++) {
+        const path = tilePath({ kind: 'entries', index: 0, width });
+        expect(parseTilePath(path)).toEqual({ kind: 'entries', index: 0, width });
+        const entries = decodeBundle(read(...log, path), width);
+        const hashes = entries.map((entry) => new Uint8Array(sha256(leafInput(entry))));
+        const store = openTileStore();
+        storeBatches(store, [hashes]);
+        expect([...store.tiles.keys()]).toEqual([`tile/0/000.p/${width}`]);
+        const theirs = read(...log, `tile/0/000.p/${width}`);
+        expect(toHex(store.tiles.get(`tile/0/000.p/${width}`) ?? theirs.subarray(1))).toBe(
+          toHex(theirs),
         );
+        const root = treeRoot(hashes, sha256);
+        for (const [index, hash] of hashes.entries()) {
+          const proof = await inclusionProofAt(treeOf(15), { index, size: width }, sha256);
+          expect(await checkInclusion({ hash, index }, { size: width, root, proof }, sha256)).toBe(
+            true,
+          );
+        }
       }
-    }
-  });
-});
+    });
+  },
+);
 
-describe.skipIf(missing('C2SP'))('K-4 the examples of C2SP', () => {
+describe.skipIf(missing('C2SP'))(titled('K-4 the examples of C2SP', 'C2SP'), () => {
   test('the verifier key opens the note, and no changed note', async () => {
     const text = Buffer.from(read('C2SP', 'signed-note.md')).toString();
     const example = text.slice(text.indexOf('### Example'));
@@ -185,7 +194,7 @@ describe.skipIf(missing('C2SP'))('K-4 the examples of C2SP', () => {
   });
 });
 
-describe.skipIf(missing('wycheproof'))('K-9 Wycheproof', () => {
+describe.skipIf(missing('wycheproof'))(titled('K-9 Wycheproof', 'wycheproof'), () => {
   type Group = {
     readonly publicKey: { readonly pk: string };
     readonly tests: readonly {

@@ -27,8 +27,9 @@ import { bytesOf, codeOf, openTileStore, storeBatches } from './support/log.ts';
 const outside = process.env['OUTSIDE_VECTORS'] ?? '/nowhere';
 const missing = (name: string): boolean => !existsSync(join(outside, name));
 
-const titled = (what: string, name: string): string =>
-  missing(name) ? `${what}: skipped, OUTSIDE_VECTORS names no folder with ${name}` : what;
+/** Why it is skipped, for its title. */
+const unless = (name: string): string =>
+  missing(name) ? `: skipped, OUTSIDE_VECTORS names no folder with ${name}` : '';
 
 function read(...path: readonly string[]): Uint8Array {
   return new Uint8Array(readFileSync(join(outside, ...path)));
@@ -57,7 +58,7 @@ async function isAccepted(check: () => Promise<boolean>): Promise<boolean> {
   }
 }
 
-describe.skipIf(missing('merkle'))(titled('K-2 transparency-dev/merkle', 'merkle'), () => {
+describe.skipIf(missing('merkle'))(`K-2 transparency-dev/merkle${unless('merkle')}`, () => {
   type Inclusion = {
     readonly leafIdx: number;
     readonly treeSize: number;
@@ -112,7 +113,7 @@ describe.skipIf(missing('merkle'))(titled('K-2 transparency-dev/merkle', 'merkle
 });
 
 describe.skipIf(missing('tessera'))(
-  titled('K-5 the log in the tests of Tessera', 'tessera'),
+  `K-5 the log in the tests of Tessera${unless('tessera')}`,
   () => {
     const log = ['tessera', 'testdata', 'log'];
     const [, origin = '', rest = ''] =
@@ -176,7 +177,7 @@ describe.skipIf(missing('tessera'))(
   },
 );
 
-describe.skipIf(missing('C2SP'))(titled('K-4 the examples of C2SP', 'C2SP'), () => {
+describe.skipIf(missing('C2SP'))(`K-4 the examples of C2SP${unless('C2SP')}`, () => {
   test('the verifier key opens the note, and no changed note', async () => {
     const text = Buffer.from(read('C2SP', 'signed-note.md')).toString();
     const example = text.slice(text.indexOf('### Example'));
@@ -194,7 +195,7 @@ describe.skipIf(missing('C2SP'))(titled('K-4 the examples of C2SP', 'C2SP'), () 
   });
 });
 
-describe.skipIf(missing('wycheproof'))(titled('K-9 Wycheproof', 'wycheproof'), () => {
+describe.skipIf(missing('wycheproof'))(`K-9 Wycheproof${unless('wycheproof')}`, () => {
   type Group = {
     readonly publicKey: { readonly pk: string };
     readonly tests: readonly {

@@ -34,9 +34,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /** Characters that steer the direction of text, or show nothing at all. */
-const UNSEEN =
-  // eslint-disable-next-line no-control-regex -- they are exactly what is made visible
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+const UNSEEN = /(?![\t\n])\p{Cc}|[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu;
 
 function escaped(text: string): string {
   return text

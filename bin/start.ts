@@ -7,6 +7,7 @@ import { supervise, type Ready } from './embedded/supervisor.ts';
 import { curlToShow, curlToSubmit, submitSamples, type Submitted } from './samples.ts';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const KEY_LIMIT_MS = 5_000;
 
 process.stdout.on('error', () => {}); // the terminal is gone: the servers still stop in order
 process.exit(await main(process.argv.slice(2)));
@@ -99,16 +100,19 @@ async function trySamples(
 }
 
 /** The operator hands it on; verifiers must not take it from the log itself. */
-async function logKey(
-  { apiUrl }: Ready,
-  credentials: DevCredentials | null,
-): Promise<string | null> {
+async function logKey({ apiUrl }: Ready, credentials: DevCredentials | null): Promise<string> {
   if (credentials?.log.verifierKey) return credentials.log.verifierKey;
-  const response = await fetch(`${apiUrl}/v1/log/key`).catch(() => null); // said without it then
-  return response?.status === 200 ? (await response.text()).trim() : null;
+  const path = `${apiUrl}/v1/log/key`;
+  try {
+    const response = await fetch(path, { signal: AbortSignal.timeout(KEY_LIMIT_MS) });
+    if (response.ok) return (await response.text()).trim();
+    return `(${path} answered ${response.status})`;
+  } catch (error) {
+    return `(${path}: ${error instanceof Error ? error.message : String(error)})`;
+  }
 }
 
-function addresses(config: Config, ready: Ready, key: string | null): string[] {
+function addresses(config: Config, ready: Ready, key: string): string[] {
   const rows: [string, string | null][] = [
     ['API', config.publicUrl],
     ['docs', `${config.publicUrl}/docs`],

@@ -16,8 +16,7 @@ const MAX_CANONICAL_DEPTH = 8;
 /** Printable ASCII without quote and backslash: stands between quotes as it is. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 const KEY = /^[a-z][a-z0-9_]*$/;
-// eslint-disable-next-line no-control-regex -- control characters are exactly what is refused
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+const CONTROL = /\p{Cc}/u; // U+0000 to U+001F, U+007F to U+009F
 
 const STRICT: JsonProfile = {
   maxDepth: MAX_CANONICAL_DEPTH,

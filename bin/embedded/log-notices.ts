@@ -31,7 +31,6 @@ export function createLogNotices(report: Report, title: string, where: string) {
 
 /** Logs may quote what came from outside: no control character reaches the terminal. */
 function brief(line: string): string {
-  // oxlint-disable-next-line no-control-regex
-  const plain = stripVTControlCharacters(line).replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
+  const plain = stripVTControlCharacters(line).replace(/\p{Cc}/gu, ' ');
   return plain.length <= MAX_WIDTH ? plain : `${plain.slice(0, MAX_WIDTH)}…`;
 }

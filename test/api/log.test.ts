@@ -219,6 +219,7 @@ describe('headers and refusals', () => {
     ['proof/inclusion?index=1&size=3&more=1', 400],
     ['proof/inclusion?index=1&index=2&size=3', 400],
     ['proof/inclusion?stream=00000000-0000-0000-0000-000000000000&seq=0', 404],
+    ['proof/inclusion?stream=00000000-0000-0000-0000-000000000000&seq=2147483648', 400],
     ['proof/consistency?from=0&to=3', 400],
     ['proof/consistency?from=3&to=2', 400],
     ['proof/consistency?from=1&to=100000', 400],

@@ -18,3 +18,20 @@ export function createExamineLog({ selfCheck, onFault }: ActivityDeps) {
     }
   };
 }
+
+/**
+ * Regular activity: compares the gates that should run with those that do.
+ *
+ * @throws ApplicationFailure SWEEP_FAILED where it could not be finished; repeated.
+ */
+export function createSweepGates({ sweep, onFault }: ActivityDeps) {
+  return async function sweepGates(): Promise<{ readonly open: number; readonly ended: number }> {
+    try {
+      const { open, ended } = await sweep(() => heartbeat());
+      return { open, ended };
+    } catch (error) {
+      onFault?.('the gates could not be swept', error);
+      throw ApplicationFailure.retryable('the gates could not be swept', 'SWEEP_FAILED');
+    }
+  };
+}

@@ -40,7 +40,7 @@ export function createApp(options: AppOptions): Express {
   return app;
 }
 
-type Verb = 'get' | 'post' | 'put' | 'delete';
+type Verb = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
 function mountOpen(app: Express, route: OpenRoute): void {
   const { method, path } = methodAndPath(route.name);

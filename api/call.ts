@@ -1,6 +1,6 @@
 import { notFound } from '../application/error.ts';
 import { keyUse, type KeyUse } from '../application/idempotency.ts';
-import { subjectOf, type Caller } from '../application/principal.ts';
+import { subjectOf, type Caller, type PersonPrincipal } from '../application/principal.ts';
 import type { SealedBy } from '../application/sealing.ts';
 import type { Call } from './route.ts';
 
@@ -17,14 +17,19 @@ export function commandId(call: Call): string {
   return matching(call.params['commandId'], UUID, 'command');
 }
 
-/** Id of a person, app or policy. @throws ApplicationError NOT_FOUND */
-export function nameId(call: Call, what: 'person' | 'app' | 'policy'): string {
+/** Id of a person, app, policy or calendar. @throws ApplicationError NOT_FOUND */
+export function nameId(call: Call, what: 'person' | 'app' | 'policy' | 'calendar'): string {
   return matching(call.params['id'], NAME, what);
 }
 
 /** @throws ApplicationError NOT_FOUND */
 export function keyId(call: Call): string {
   return matching(call.params['keyId'], /^[a-z0-9]{8,32}$/, 'key');
+}
+
+/** Id of something that belongs to a person. @throws ApplicationError NOT_FOUND */
+export function rowId(call: Call, what: 'grant' | 'absence' | 'delegation' | 'training'): string {
+  return matching(call.params[`${what}Id`], UUID, what);
 }
 
 function matching(text: string | undefined, shape: RegExp, what: string): string {
@@ -39,6 +44,17 @@ function matching(text: string | undefined, shape: RegExp, what: string): string
 export function useOf(call: Call, route: string, body: unknown = call.body): KeyUse | null {
   if (call.key === null) return null;
   return keyUse({ principal: subjectOf(call.principal), route, key: call.key }, body);
+}
+
+/** The caller where only people may call. */
+export function personOf({ principal }: Call): PersonPrincipal {
+  if (principal.type !== 'person') throw new TypeError('the matrix lets only people call this');
+  return principal;
+}
+
+/** @throws ApplicationError NOT_FOUND */
+export function exceptionId(call: Call): string {
+  return matching(call.params['exceptionId'], UUID, 'exception');
 }
 
 export function callerOf({ principal }: Call): Caller {

@@ -11,12 +11,20 @@ import type { Readiness } from './health.ts';
 import type { Metrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import type { OpenRoute, Route } from './route.ts';
+import { acknowledgementRoutes } from './routes/acknowledgements.ts';
+import { absenceRoutes } from './routes/absences.ts';
 import { appKeyRoutes, appRoutes } from './routes/apps.ts';
+import { calendarRoutes } from './routes/calendars.ts';
+import { delegationRoutes } from './routes/delegations.ts';
+import { exceptionRoutes } from './routes/exceptions.ts';
 import { guardedLogRoutes, openLogRoutes } from './routes/log.ts';
 import { openRoutes } from './routes/open.ts';
+import { importRoutes } from './routes/people-import.ts';
 import { peopleRoutes } from './routes/people.ts';
 import { policyRoutes } from './routes/policies.ts';
 import { requestRoutes } from './routes/requests.ts';
+import { roleRoutes } from './routes/roles.ts';
+import { trainingRoutes } from './routes/trainings.ts';
 
 export interface ApiDeps extends ActDeps, SubmitDeps, StreamHeadDeps {
   readonly authenticator: Authenticator;
@@ -30,7 +38,15 @@ export function guardedRoutes(deps: ApiDeps): Route[] {
   return [
     ...requestRoutes(deps),
     ...policyRoutes(deps),
+    ...acknowledgementRoutes(deps),
+    ...exceptionRoutes(deps),
+    ...calendarRoutes(deps),
     ...peopleRoutes(deps),
+    ...importRoutes(deps),
+    ...roleRoutes(deps),
+    ...absenceRoutes(deps),
+    ...delegationRoutes(deps),
+    ...trainingRoutes(deps),
     ...appRoutes(deps),
     ...appKeyRoutes(deps),
     ...guardedLogRoutes(deps),

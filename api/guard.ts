@@ -53,14 +53,19 @@ export async function authenticate(
 }
 
 /** @throws ApplicationError FORBIDDEN when the caller is not entitled to ask this at all. */
-export function authorize(principal: Principal, permission: Permission): void {
+export function authorize(
+  principal: Principal,
+  permission: Permission,
+  params: Readonly<Record<string, string>>,
+): void {
   if (principal.type === 'app') {
     if (permission.app === false) throw forbidden('This is for people; an app can never do it.');
     if (permission.app !== 'any' && !principal.scopes.includes(permission.app))
       throw forbidden(`The key of this app lacks the scope "${permission.app}".`);
     return;
   }
-  const { person } = permission;
+  const { person, self } = permission;
+  if (self === true && params['id'] === principal.id) return;
   if (person === false) throw forbidden('This is for apps.');
   if (person !== 'any' && !person.some((role) => principal.roles.includes(role)))
     throw forbidden(`This needs the role ${person.map((role) => `"${role}"`).join(' or ')}.`);

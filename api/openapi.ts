@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { createDocument } from 'zod-openapi';
 import { problem } from './contract/common.ts';
-import { PERMISSIONS } from './permissions.ts';
+import { PERMISSIONS, type Access } from './permissions.ts';
 import { methodAndPath, type AnswerDocument, type OpenRoute, type Route } from './route.ts';
 
 type Document = ReturnType<typeof createDocument>;
@@ -168,7 +168,7 @@ function pathParams(name: string): { path?: z.ZodObject } {
 }
 
 function callers(name: Route['name']): string {
-  const access = PERMISSIONS[name];
+  const access: Access = PERMISSIONS[name];
   if (typeof access === 'string') return '';
   const app =
     access.app === false
@@ -182,5 +182,6 @@ function callers(name: Route['name']): string {
       : access.person === false
         ? 'people may not'
         : `people with the role ${access.person.map((role) => `\`${role}\``).join(' or ')}`;
-  return `Who may call: ${app}; ${person}.`;
+  const self = access.self === true ? ', and whoever the path names' : '';
+  return `Who may call: ${app}; ${person}${self}.`;
 }

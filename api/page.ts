@@ -7,6 +7,8 @@ import type { Call, RouteAnswer } from './route.ts';
 export interface Listing<T> {
   /** `/v1/people` */
   readonly path: string;
+  /** Names the list with everything that must stay the same from page to page; the path when absent. */
+  readonly list?: string;
   readonly read: (page: {
     readonly after: string | null;
     readonly limit: number;
@@ -18,10 +20,26 @@ export interface Listing<T> {
 export async function pageOf<T extends { readonly id: string }>(
   deps: Deps,
   call: Call,
-  { path, read, show }: Listing<T>,
+  { path, list, read, show }: Listing<T>,
+): Promise<RouteAnswer> {
+  return keysetOf(deps, call, { path, list: list ?? path, read, show, place: ({ id }) => id });
+}
+
+/** A list in an order of its own. */
+export interface Keyset<T> extends Omit<Listing<T>, 'show'> {
+  /** Where an item stands in the order, as `read` takes it back. */
+  readonly place: (item: T) => string;
+  readonly show?: (item: T) => unknown;
+}
+
+/** @returns one page; its cursor names the place of the last one shown. */
+export async function keysetOf<T>(
+  deps: Deps,
+  call: Call,
+  { path, list = path, read, show = (item) => item, place }: Keyset<T>,
 ): Promise<RouteAnswer> {
   const { limit, cursor } = call.query as { limit: number; cursor?: string };
-  const after = cursor === undefined ? null : openCursor(deps, path, cursor);
+  const after = cursor === undefined ? null : openCursor(deps, list, cursor);
   const rows = await read({ after, limit: limit + 1 });
   const items = rows.slice(0, limit);
   const last = items.at(-1);
@@ -29,7 +47,7 @@ export async function pageOf<T extends { readonly id: string }>(
   return {
     status: 200,
     body: { items: items.map(show) },
-    headers: more ? nextLink(path, call, closeCursor(deps, path, last.id)) : {},
+    headers: more ? nextLink(path, call, closeCursor(deps, list, place(last))) : {},
   };
 }
 

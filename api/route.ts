@@ -77,3 +77,5 @@ export function permissionOf(name: RouteName): Permission {
 }
 
 export const ok = (body: unknown): RouteAnswer => ({ status: 200, body, headers: {} });
+
+export const gone = (): RouteAnswer => ({ status: 204, body: null, headers: {} });

@@ -33,7 +33,7 @@ export async function serve(
   const gone = goneSignal(response);
   const principal = await authenticate(request, deps.authenticator);
   try {
-    authorize(principal, permissionOf(route.name));
+    authorize(principal, permissionOf(route.name), paramsOf(request));
     const call = { ...(await readCall(route, request)), principal, gone };
     send(request, response, await route.handle(call));
   } catch (error) {

@@ -1,33 +1,38 @@
-import { applyCommand, type Applied } from '../domain/apply.ts';
-import type { Actor } from '../domain/command.ts';
-import { eligibility } from '../domain/eligibility.ts';
-import { later, millisBetween, type Instant } from '../domain/instant.ts';
+import { andWhereStuck, applyCommand, type Applied } from '../domain/apply.ts';
+import type { Actor, Command } from '../domain/command.ts';
+import { later, type Instant } from '../domain/instant.ts';
+import { policyVersionName } from '../domain/policy.ts';
 import type { RequestState } from '../domain/request.ts';
-import { stageAt } from '../domain/stage.ts';
 import type { StepRef, StepResult } from '../domain/step-result.ts';
+import { nextInstant } from '../domain/timeline.ts';
+import type { SealedRecord } from '../ledger/append.ts';
+import type { Auth, BlobRef, LedgerRecord, Surface } from '../ledger/record.ts';
 import { answerCommand, loadCommand, type CommandRow } from '../prisma/command-store.ts';
-import {
-  factsOfPeople,
-  peopleWithRoles,
-  type PersonFacts,
-  type Reader,
-} from '../prisma/directory-store.ts';
+import { factsOfPeople, type PersonFacts } from '../prisma/directory-store.ts';
 import { referencesOf } from '../prisma/ledger-store.ts';
 import {
   insertView,
+  keepFormer,
   lockRequest,
   updateRequest,
   viewLeafOf,
   type RequestRow,
 } from '../prisma/request-store.ts';
+import { owesReview, storeDebt } from '../prisma/review-debt-store.ts';
 import type { Tx } from '../prisma/transaction.ts';
-import type { Auth, Surface } from '../ledger/record.ts';
+import { calendarsNamed, loadWorkingTime } from './calendars.ts';
 import { reasonOf, textsOf, toCommand, type CommandPayload } from './command-payload.ts';
 import type { Deps } from './deps.ts';
 import { ApplicationError, notFound } from './error.ts';
+import { withCountedUses } from './exception-uses.ts';
 import { commandPlace, reasonPlace } from './places.ts';
+import { resolutionEffects } from './policy-proposals.ts';
+import { prepareCommand, type AmendedContent } from './prepare-command.ts';
 import { subjectOf } from './principal.ts';
+import { isFinished, resultOf } from './result-of-step.ts';
 import { BY_ENGINE, sealRequestEvents, type Sealed, type SealedBy } from './sealing.ts';
+import { namedBeside } from './named-people.ts';
+import { candidateIn, namesPeople, peopleNamed, peopleOfStages } from './stage-people.ts';
 import { isStoreUnavailable } from './store-fault.ts';
 
 /** Older commands that one call decides before its own, at most. Who waits behind more takes its turn. */
@@ -54,18 +59,22 @@ export async function advanceRequest(deps: Deps, ref: StepRef): Promise<StepResu
       if (turn.goingFirst === null) return result;
     } catch (error) {
       // An older command that cannot be decided must not hold up this one; whoever brings it is told.
-      if (turn.goingFirst === null || isStoreUnavailable(error)) throw error;
-      deps.onFault?.(`the older command ${turn.goingFirst} could not be decided`, error);
-      stuck.push(turn.goingFirst);
+      const { goingFirst } = turn;
+      if (goingFirst === null || goingFirst === TIME || isStoreUnavailable(error)) throw error;
+      deps.onFault?.(`the older command ${goingFirst} could not be decided`, error);
+      stuck.push(goingFirst);
     }
   }
 }
+
+/** Goes first where an amendment meets what time has brought about. */
+const TIME = 'time';
 
 /** One turn of a call: which command it is about is known once the request is locked. */
 interface Turn {
   readonly stuck: readonly string[];
   readonly mayGoFirst: boolean;
-  /** Id of the older command that this turn decides; null = the caller's own. */
+  /** Id of the older command that this turn decides, or TIME; null = the caller's own. */
   goingFirst: string | null;
 }
 
@@ -76,15 +85,46 @@ async function step(deps: Deps, ref: StepRef, turn: Turn): Promise<StepResult> {
     const now = later(deps.now(), row.updatedAt);
     const command = ref.kind === 'tick' ? null : await nextCommand(tx, ref, turn);
     if (command !== null && command.answer !== null) return resultOf(row, now); // the same act came before
-    const asked = command === null ? null : await readCommand(deps, tx, { row, command, now });
-    const applied = applyCommand(row.state, asked?.command ?? null, {
-      actor: asked?.actor ?? null,
-      now,
-    });
-    if (applied.events.length === 0) return resultOf(row, now);
-    const sealed = await sealStep(deps, tx, { row, asked, applied, now });
-    return project(deps, tx, { row, asked, applied, now, sealed });
+    const asked = await askedNow(deps, tx, { row, command, now, turn });
+    const time = await loadWorkingTime(tx, calendarsOf(row, asked));
+    const act = { actor: asked?.actor ?? null, id: asked?.row.id ?? '', now, time };
+    const done = applyCommand(row.state, asked?.command ?? null, act);
+    const seen = await lookAround(tx, { row, asked, applied: done, now });
+    if (seen.applied.events.length === 0) return resultOf(row, now);
+    const uses = await withCountedUses(tx, seen.applied, { requestId: row.id, now });
+    const around = { ...seen, applied: uses };
+    const sealed = await sealStep(deps, tx, around);
+    await resolutionEffects(deps, tx, { row, applied: around.applied, now });
+    return project(deps, tx, { ...around, sealed });
   });
+}
+
+/** @returns null where time passes first: an amendment binds the request anew, and time belongs to the old rule. */
+async function askedNow(
+  deps: Deps,
+  tx: Tx,
+  {
+    row,
+    command,
+    now,
+    turn,
+  }: { row: RequestRow; command: CommandRow | null; now: Instant; turn: Turn },
+): Promise<Asked | null> {
+  if (command === null) return null;
+  const due = nextInstant(row.state);
+  if (command.kind === 'amend' && due !== null && due <= now) {
+    turn.goingFirst = TIME;
+    return null;
+  }
+  return readCommand(deps, tx, { row, command, now });
+}
+
+/** Calendars that the times of this step may count in. */
+function calendarsOf(row: RequestRow, asked: Asked | null): string[] {
+  const { command } = asked ?? {};
+  const amendment = command?.kind === 'amend' ? command.amendment : null;
+  const amended = amendment === null ? [] : [amendment.binding.rule];
+  return calendarsNamed({ rules: [row.state.policy.rule, ...amended] });
 }
 
 /** The command that is asked for, or the oldest that waits before it. */
@@ -104,10 +144,12 @@ async function nextCommand(
 interface Asked {
   readonly row: CommandRow;
   readonly payload: CommandPayload;
-  readonly command: ReturnType<typeof toCommand>;
+  readonly command: Command;
   readonly actor: Actor;
   readonly person: PersonFacts | null;
   readonly references: ReadonlyMap<string, string>;
+  /** The changed content of an amendment. */
+  readonly amended: AmendedContent | null;
 }
 
 interface Around {
@@ -115,14 +157,19 @@ interface Around {
   readonly asked: Asked | null;
   readonly applied: Applied;
   readonly now: Instant;
+  /** Everybody whom the stage can turn to; empty where the step does not ask. */
+  readonly people: readonly PersonFacts[];
+}
+
+interface Reading {
+  readonly row: RequestRow;
+  readonly command: CommandRow;
+  readonly now: Instant;
 }
 
 /** Everything the rules ask about the actor is read here and now, never taken from the caller. */
-async function readCommand(
-  deps: Deps,
-  tx: Tx,
-  { row, command, now }: { row: RequestRow; command: CommandRow; now: Instant },
-): Promise<Asked> {
+async function readCommand(deps: Deps, tx: Tx, reading: Reading): Promise<Asked> {
+  const { row, command, now } = reading;
   const byPerson = command.actorType === 'person';
   const [people, viewed, references] = await Promise.all([
     byPerson ? factsOfPeople(tx, [command.actorId], now) : [],
@@ -130,35 +177,89 @@ async function readCommand(
     referencesOf(tx, row.id),
     deps.vault.prepare(tx, [row.dekId]),
   ]);
-  const person = people[0] ?? null;
+  const [facts] = people;
+  const person =
+    facts === undefined ? null : await candidateIn(tx, row.state, { person: facts, now });
   await deps.vault.prepare(tx, person === null ? [] : [person.dekId]);
-  const text = deps.vault.decrypt(row.dekId, commandPlace(command.id), command.payload);
-  if (text === null) throw new Error(`the data key of request ${row.id} is gone`);
-  const payload = JSON.parse(text) as CommandPayload; // ours: written by the approval service
-  const actor: Actor = {
-    type: command.actorType,
-    id: command.actorId,
-    roles: person?.roles ?? [],
-    absent: person?.absent ?? false,
-    assurance: command.authLevel,
-    viewed,
-  };
+  const payload = payloadOf(deps, row, command);
+  const prepared = await prepareCommand(deps, tx, { row, payload, now, by: actorIn(command) });
+  const owes = payload.kind === 'override' && (await owesReview(tx, command.actorId, now));
   return {
     row: command,
     payload,
-    command: toCommand(payload),
-    actor,
+    command: toCommand(payload, prepared),
+    actor: actorOf(command, person, { viewed, owesReview: owes }),
     person,
     references,
+    amended: prepared.amended ?? null,
   };
 }
 
+function payloadOf(deps: Deps, row: RequestRow, command: CommandRow): CommandPayload {
+  const text = deps.vault.decrypt(row.dekId, commandPlace(command.id), command.payload);
+  if (text === null) throw new Error(`the data key of request ${row.id} is gone`);
+  return JSON.parse(text) as CommandPayload; // ours: written by the approval service
+}
+
+function actorIn({ actorType, actorId }: CommandRow) {
+  return { type: actorType, id: actorId } as const;
+}
+
+/** An app, or somebody who is not in the directory any more, has no rights. */
+const NOBODY = {
+  roles: [],
+  absent: false,
+  team: null,
+  region: null,
+  trainings: [],
+  acknowledged: [],
+  standsFor: [],
+} as const;
+
+function actorOf(
+  { actorType, actorId, authLevel }: CommandRow,
+  person: PersonFacts | null,
+  known: Pick<Actor, 'viewed' | 'owesReview'>,
+): Actor {
+  const facts = person ?? NOBODY;
+  return { ...facts, type: actorType, id: actorId, assurance: authLevel, ...known };
+}
+
+/** Reads who could decide where records say so, or where the stage may be one that nobody can settle. */
+async function lookAround(
+  tx: Tx,
+  { row, asked, applied, now }: Omit<Around, 'people'>,
+): Promise<Around> {
+  const around = { row, asked, now };
+  if (!namesPeople(applied) && !mayBeStuck(applied, asked))
+    return { ...around, applied, people: [] };
+  const people = await peopleOfStages(tx, applied, now);
+  return { ...around, applied: andWhereStuck(row.state, applied, people), people };
+}
+
+/**
+ * A rejection, a task taken away or the passing of time may make a stage impossible. An approval only where
+ * its author could have spoken for somebody else, too.
+ */
+function mayBeStuck({ state, outcome }: Applied, asked: Asked | null): boolean {
+  if (state.stage === null) return false;
+  if (asked === null) return true;
+  const { command } = asked;
+  const done = outcome !== null && outcome.kind !== 'refused';
+  return (
+    done &&
+    (command.kind === 'reassign' ||
+      (command.kind === 'decide' &&
+        (command.verdict === 'reject' || asked.actor.standsFor.length > 0)))
+  );
+}
+
 async function sealStep(deps: Deps, tx: Tx, around: Around): Promise<Sealed> {
-  const { row, asked, applied, now } = around;
-  const eligible = await eligibleInStages(tx, applied, now);
+  const { row, asked, applied, now, people } = around;
   const references = asked?.references ?? (await referencesOf(tx, row.id));
-  const people = asked?.person ? [...eligible.people, asked.person] : eligible.people;
-  await deps.vault.prepare(tx, [row.dekId, ...people.map((one) => one.dekId)]);
+  const named = await namedBeside(tx, applied.events, { known: people, now });
+  const all = [...people, ...named, ...(asked?.person ? [asked.person] : [])];
+  await deps.vault.prepare(tx, [row.dekId, ...all.map((one) => one.dekId)]);
   return sealRequestEvents(deps, {
     state: applied.state,
     events: applied.events,
@@ -167,12 +268,18 @@ async function sealStep(deps: Deps, tx: Tx, around: Around): Promise<Sealed> {
     now,
     head: row.head,
     references,
-    keys: new Map(people.map((one) => [subjectOf({ type: 'person', id: one.id }), one.dekId])),
+    keys: new Map(all.map((one) => [subjectOf({ type: 'person', id: one.id }), one.dekId])),
     dekId: row.dekId,
     texts: asked === null ? [] : textsOf(asked.payload),
-    refs: asked?.payload.kind === 'view' ? [asked.payload.view] : [],
-    eligible: eligible.byStage,
+    refs: refsOf(asked),
+    ...peopleNamed(applied, people),
+    ...(asked?.amended ? { submitted: asked.amended.facts, boundTo: asked.amended.boundTo } : {}),
   });
+}
+
+function refsOf(asked: Asked | null): readonly BlobRef[] {
+  if (asked?.payload.kind === 'view') return [asked.payload.view];
+  return asked?.amended?.refs ?? [];
 }
 
 function sealedBy(row: CommandRow): SealedBy {
@@ -183,82 +290,78 @@ function sealedBy(row: CommandRow): SealedBy {
   };
 }
 
-/** Who could decide in the stages that events of a step speak of, and where they are looked up. */
-export interface StageEligibility {
-  readonly byStage: ReadonlyMap<number, readonly string[]>;
-  readonly people: readonly PersonFacts[];
+/** Which record answers a command; each seals one of its kind, or a refusal. */
+const ANSWER_OF: Readonly<Record<Command['kind'], LedgerRecord['kind']>> = {
+  view: 'viewed',
+  decide: 'decided',
+  override: 'overridden',
+  withdraw: 'withdrawn',
+  ask: 'asked',
+  answer: 'answered',
+  comment: 'commented',
+  amend: 'amended',
+  claim: 'claimed',
+  release: 'claimed',
+  delegate: 'delegated',
+  reassign: 'reassigned',
+  escalate: 'escalated',
+  review: 'review_debt',
+};
+
+/** Time passes before an act, and more may follow from it: of several records of a kind, the one of the act. */
+function answering(sealed: Sealed, { command }: Asked, { events }: Applied): SealedRecord {
+  const refusal = sealed.records.find(({ kind }) => kind === 'refused');
+  const ofKind = sealed.records.filter(({ kind }) => kind === ANSWER_OF[command.kind]);
+  const escalations = events.filter(({ type }) => type === 'escalated');
+  const record =
+    command.kind === 'escalate'
+      ? ofKind[escalations.findIndex((one) => 'cause' in one && one.cause === 'person')]
+      : ofKind.at(-1);
+  const answer = refusal ?? record;
+  if (answer === undefined) throw new TypeError(`a ${command.kind} sealed no answer`);
+  return answer;
 }
 
-/** Looks up who could decide when a stage opened or was reminded; nobody is looked up otherwise. */
-export async function eligibleInStages(
-  reader: Reader,
-  { state, events }: Pick<Applied, 'state' | 'events'>,
-  now: Instant,
-): Promise<StageEligibility> {
-  const moments = events.flatMap((event) =>
-    event.type === 'stage_opened' || event.type === 'reminded' ? [stageMoment(state, event)] : [],
-  );
-  const roles = [...new Set(moments.flatMap((moment) => moment.stage?.roles.flat() ?? []))];
-  const people = roles.length === 0 ? [] : await peopleWithRoles(reader, roles, now);
-  const byStage = new Map(
-    moments.map((moment) => [
-      moment.stage?.index ?? 0,
-      eligiblePeople(people, moment).map((person) => person.id),
-    ]),
-  );
-  return { byStage, people };
-}
-
-/** The state as it was when a stage was open: one step can open a stage and close it again. */
-function stageMoment(
-  state: RequestState,
-  event: { readonly type: 'stage_opened' | 'reminded'; readonly stage: number },
-): RequestState {
-  if (state.stage?.index === event.stage) return state;
-  const roles = stageAt(state, event.stage).groups.map((group) => [group.role]);
-  const stage = { index: event.stage, openedAt: '', deadline: null, roles, agenda: [] };
-  const before = state.decisions.filter((decision) => decision.stage < event.stage);
-  return { ...state, stage, decisions: before, resolution: null };
-}
-
-/** Those of `people` who may decide in the open stage. */
-function eligiblePeople(people: readonly PersonFacts[], state: RequestState): PersonFacts[] {
-  const { stage } = state;
-  if (stage === null) return [];
-  return people.filter((person) => eligibility(state, stage, person).kind === 'eligible');
-}
-
-/** Kinds of record that answer a command; each command seals exactly one of them. */
-const ANSWERING: readonly string[] = ['viewed', 'decided', 'refused', 'overridden', 'withdrawn'];
-
-/** … and in force: head row, answer and view in the same commit as the records. */
+/** … and in force: head row, answer, view, content and debt in the same commit as the records. */
 function project(deps: Deps, tx: Tx, around: Around & { readonly sealed: Sealed }): StepResult {
   const { row, asked, applied, now, sealed } = around;
   const { state } = applied;
-  const finished = state.resolution !== null;
-  const gate = finished && row.gate !== 'none' ? 'closed' : row.gate;
+  const gate = gateAfter(row, state);
   const next = { ...row, state, head: sealed.head, wakeAt: applied.wakeAt, gate, updatedAt: now };
   for (const fragment of sealed.fragments) tx.write(fragment);
-  tx.write(updateRequest({ ...next, reason: reasonBytes(deps, around) }));
-  if (asked !== null) {
-    const record = sealed.records.find((one) => ANSWERING.includes(one.kind));
-    if (record === undefined) throw new TypeError(`a ${asked.row.kind} sealed no answer`);
-    const { seq, leafHash } = record;
-    tx.write(
-      answerCommand(asked.row.id, { outcome: applied.outcome, record: { seq, leafHash } }, now),
-    );
-    if (record.kind === 'viewed')
-      tx.write(
-        insertView({
-          requestId: row.id,
-          person: asked.actor.id,
-          contentDigest: state.contentDigest,
-          seq,
-          leafHash,
-        }),
-      );
+  // One statement carries all writes of a step, and takes each row once: everything of the head row is here.
+  const amended = applied.outcome?.kind === 'refused' ? null : (asked?.amended ?? null);
+  const reason = reasonBytes(deps, around);
+  tx.write(updateRequest({ ...next, reason, ...(amended && { amended: amended.stored }) }));
+  if (amended !== null) {
+    const { amendments, policy } = row.state;
+    tx.write(keepFormer(row.id, { amendments, policy: policyVersionName(policy) }));
   }
+  const owed = applied.events.findLast((event) => event.type === 'review_debt');
+  if (owed !== undefined) tx.write(storeDebt(row.id, owed.debt, now));
+  if (asked !== null) writeAnswer(tx, asked, around);
   return resultOf(next, now);
+}
+
+/** What has ended and still has a time to come (a review that is owed) needs its workflow again. */
+function gateAfter({ gate }: RequestRow, state: RequestState): RequestRow['gate'] {
+  if (isFinished(state)) return gate === 'none' ? gate : 'closed';
+  return gate === 'none' || gate === 'closed' ? 'due' : gate;
+}
+
+function writeAnswer(
+  tx: Tx,
+  asked: Asked,
+  { row, applied, now, sealed }: Around & { readonly sealed: Sealed },
+): void {
+  const record = answering(sealed, asked, applied);
+  const { seq, leafHash } = record;
+  const answer = { outcome: applied.outcome, record: { seq, leafHash } };
+  tx.write(answerCommand(asked.row.id, answer, now));
+  if (record.kind !== 'viewed') return;
+  const { contentDigest } = applied.state;
+  const view = { requestId: row.id, person: asked.actor.id, contentDigest, seq, leafHash };
+  tx.write(insertView(view));
 }
 
 /** The reason of an override or withdrawal that took effect; null keeps what is there. */
@@ -266,16 +369,4 @@ function reasonBytes({ vault }: Deps, { row, asked, applied }: Around): Uint8Arr
   const reason = asked === null ? null : reasonOf(asked.payload);
   if (reason === null || applied.outcome?.kind !== 'settled') return null;
   return vault.encrypt(row.dekId, reasonPlace(row.id), reason);
-}
-
-/** @returns what the workflow needs to know of a request as it is. */
-export function resultOf(
-  row: Pick<RequestRow, 'head' | 'state' | 'wakeAt'>,
-  now: Instant,
-): StepResult {
-  return {
-    seq: row.head.seq,
-    wakeInMs: row.wakeAt === null ? null : Math.max(1, millisBetween(now, row.wakeAt)),
-    finished: row.state.resolution !== null,
-  };
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { addDuration } from '../domain/instant.ts';
-import { maySee, type Reader } from '../domain/visibility.ts';
+import { maySee } from '../domain/visibility.ts';
 import type { RefusalReason } from '../domain/refusal.ts';
 import { violatedUnique } from '../prisma/fault.ts';
 import { findCommand, insertCommand, type CommandRow } from '../prisma/command-store.ts';
@@ -14,7 +14,7 @@ import {
   type KeyRow,
 } from '../prisma/idempotency-store.ts';
 import { findRequest, type RequestRow } from '../prisma/request-store.ts';
-import { advanceRequest, resultOf } from './advance-request.ts';
+import { advanceRequest } from './advance-request.ts';
 import type { CommandPayload } from './command-payload.ts';
 import type { Deps } from './deps.ts';
 import { ApplicationError, notFound, storeUnavailable } from './error.ts';
@@ -29,9 +29,10 @@ import {
   type Replayable,
 } from './idempotency.ts';
 import { commandPlace } from './places.ts';
-import type { Caller, Principal } from './principal.ts';
+import { readerOf, type Caller, type Principal } from './principal.ts';
 import { REFUSAL_TEXT } from './refusal-text.ts';
 import { resolutionShape, shapesOf, type RequestShape } from './request-shape.ts';
+import { resultOf } from './result-of-step.ts';
 import { isStoreUnavailable } from './store-fault.ts';
 import { EngineUnavailable, type WorkflowGateway } from './workflow-gateway.ts';
 
@@ -58,7 +59,13 @@ export interface CommandBody {
 export type OutcomeShape =
   | { readonly kind: 'counted'; readonly approvals: number; readonly needed: number }
   | { readonly kind: 'settled'; readonly resolution: unknown }
-  | { readonly kind: 'done' }
+  | {
+      readonly kind: 'done';
+      readonly questionId?: string;
+      readonly delegationId?: string;
+      readonly commentId?: string;
+      readonly answerId?: string;
+    }
   | { readonly kind: 'recorded' }
   | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly text: string };
 
@@ -109,6 +116,9 @@ async function soon<T>(reading: Promise<T>): Promise<T> {
   }
 }
 
+/** What only those can do who may see the request; everything else is an attempt, answered and sealed. */
+const FOR_READERS: readonly CommandPayload['kind'][] = ['view', 'comment'];
+
 /**
  * @returns the request, where the caller may try. A person who may not see it may still try to decide or
  *          override: the attempt is answered and sealed as a refusal (docs/adr/0006-attempts.md).
@@ -116,15 +126,9 @@ async function soon<T>(reading: Promise<T>): Promise<T> {
 async function requestFor(deps: Deps, principal: Principal, asked: Act): Promise<RequestRow> {
   const row = await findRequest(deps.db, asked.requestId);
   if (row === null) throw notFound();
-  if (principal.type === 'person' && asked.payload.kind !== 'view') return row;
+  if (principal.type === 'person' && !FOR_READERS.includes(asked.payload.kind)) return row;
   if (!maySee(row.state, readerOf(principal))) throw notFound();
   return row;
-}
-
-export function readerOf(principal: Principal): Reader {
-  return principal.type === 'app'
-    ? { type: 'app', id: principal.id }
-    : { type: 'person', id: principal.id, roles: principal.roles };
 }
 
 type Claim =
@@ -251,7 +255,7 @@ async function answerOf(deps: Deps, principal: Principal, commandId: string): Pr
   }
   const answer = command.answer as StoredAnswer; // ours: written by the step
   const body: CommandBody = {
-    outcome: outcomeShape(answer.outcome, { row, request }),
+    outcome: outcomeShape(answer.outcome, { row, request, commandId }),
     record: { ...answer.record, index: null },
     request,
   };
@@ -265,19 +269,28 @@ interface StoredAnswer {
         readonly kind: 'settled';
         readonly resolution: NonNullable<RequestRow['state']['resolution']>;
       }
-    | { readonly kind: 'done' }
+    | { readonly kind: 'done'; readonly made?: 'question' | 'delegation' | 'comment' | 'answer' }
     | { readonly kind: 'refused'; readonly reason: RefusalReason };
   readonly record: { readonly seq: number; readonly leafHash: string };
 }
 
 function outcomeShape(
   outcome: StoredAnswer['outcome'],
-  { row, request }: { readonly row: RequestRow; readonly request: RequestShape | null },
+  {
+    row,
+    request,
+    commandId,
+  }: {
+    readonly row: RequestRow;
+    readonly request: RequestShape | null;
+    readonly commandId: string;
+  },
 ): OutcomeShape {
   switch (outcome.kind) {
     case 'counted':
-    case 'done':
       return outcome;
+    case 'done': // what a command made has the command's own id
+      return { kind: 'done', ...(outcome.made && { [`${outcome.made}Id`]: commandId }) };
     case 'refused':
       return { ...outcome, text: REFUSAL_TEXT[outcome.reason] };
     case 'settled': {

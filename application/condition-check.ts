@@ -39,19 +39,31 @@ const VARIABLES: Scope = new Map([
   ['now', TIMESTAMP.name],
 ]);
 
+/** What an expression has to give: types by name, and the words for a person who wrote another one. */
+export interface Wanted {
+  readonly types: readonly TypeName[];
+  readonly words: string;
+}
+
+/** A condition. */
+export const TRUTH: Wanted = { types: [BOOL], words: 'true or false' };
+
+/** A moment that the request itself names. */
+export const MOMENT: Wanted = { types: [TIMESTAMP.name, 'string'], words: 'a timestamp or a text' };
+
 /**
  * Checks names, functions and types as far as they are known without a request. What is inside of
- * `request` and `facts` is known only when the condition runs.
+ * `request` and `facts` is known only when the expression runs.
  *
  * @returns the first problem, or null. @throws never.
  */
-export function checkCondition(expr: Expr): CheckProblem | null {
+export function checkExpression(expr: Expr, wanted: Wanted): CheckProblem | null {
   const size = measure(expr, MOST_DEPTH + 1);
   if (size.depth > MOST_DEPTH) return { message: `nested deeper than ${MOST_DEPTH}`, id: expr.id };
   if (size.nodes > MOST_NODES) return { message: `more than ${MOST_NODES} parts`, id: expr.id };
   const checker = new Checker();
   const type = checker.typeOf(expr, VARIABLES);
-  checker.expect(type, BOOL, { expr, message: `must be true or false, but is ${type}` });
+  checker.expectOneOf(type, wanted, expr);
   return checker.problem;
 }
 
@@ -67,6 +79,11 @@ class Checker {
 
   expect(type: TypeName, wanted: TypeName, at: { expr: Expr; message: string }): void {
     if (type !== DYN && type !== wanted) this.refuse(at.expr, at.message);
+  }
+
+  expectOneOf(type: TypeName, { types, words }: Wanted, expr: Expr): void {
+    if (type !== DYN && !types.includes(type))
+      this.refuse(expr, `must be ${words}, but is ${type}`);
   }
 
   typeOf(expr: Expr, scope: Scope): TypeName {

@@ -1,12 +1,18 @@
 import { isCelError, plan, type CelInput } from '@bufbuild/cel';
-import type { ConditionResult, EvaluateCondition } from '../domain/binding.ts';
+import type {
+  ConditionResult,
+  EvaluateCondition,
+  EvaluateMoment,
+  MomentResult,
+} from '../domain/binding.ts';
 import type { Instant } from '../domain/instant.ts';
 import type { RiskTier } from '../domain/policy.ts';
 import { TOO_EXPENSIVE, withBudget } from './condition-budget.ts';
-import { checkCondition } from './condition-check.ts';
+import { checkExpression, MOMENT, TRUTH, type Wanted } from './condition-check.ts';
 import { conditionEnv, timestampOf } from './condition-language.ts';
 import { NOT_JSON, safeMessage, TOO_DEEP } from './condition-messages.ts';
 import { meterLoops } from './condition-meter.ts';
+import { momentOf } from './condition-moment.ts';
 import { childrenOf, parseCel, placeOf, type Expr, type Parsed } from './condition-syntax.ts';
 import { literalText } from './condition-types.ts';
 
@@ -17,17 +23,49 @@ const LONGEST_MESSAGE = 200;
 const MOST_CACHED = 500;
 const DEEPEST_REQUEST = 100;
 
-/** A condition that was checked and can be run any number of times. */
-export interface Condition {
+type Failure = Extract<ConditionResult, { readonly kind: 'error' }>;
+type Result<T> = { readonly kind: 'value'; readonly value: T } | Failure;
+
+/** An expression that was checked and can be run any number of times. */
+interface Expression<T> {
   readonly expression: string;
   /** @throws never; an error is a result. */
-  readonly run: (input: CelVariables) => ConditionResult;
+  readonly run: (input: CelVariables) => Result<T>;
 }
 
-export type CompiledCondition =
-  | { readonly ok: true; readonly condition: Condition }
-  /** `column` counts from 1 within the condition's own line; absent where no place can be named. */
+type Compiled<T> =
+  | { readonly ok: true; readonly condition: Expression<T> }
+  /** `column` counts from 1 within the expression's own line; absent where no place can be named. */
   | { readonly ok: false; readonly message: string; readonly column?: number };
+
+export type CompiledCondition = Compiled<boolean>;
+
+/** What an expression is for: the types that it may give, and how its result is read. */
+interface Purpose<T> {
+  readonly wanted: Wanted;
+  readonly read: (result: unknown) => Result<T>;
+  readonly cache: Map<string, Compiled<T>>;
+}
+
+const CONDITION: Purpose<boolean> = {
+  wanted: TRUTH,
+  read: (result) =>
+    typeof result === 'boolean'
+      ? { kind: 'value', value: result }
+      : failure('it gives neither true nor false'),
+  cache: new Map(),
+};
+
+const DEADLINE: Purpose<Instant> = {
+  wanted: MOMENT,
+  read: (result) => {
+    const moment = momentOf(result);
+    return moment === null
+      ? failure('it gives no instant: neither a timestamp nor a text such as 2027-01-31')
+      : { kind: 'value', value: moment };
+  },
+  cache: new Map(),
+};
 
 /** What a condition sees. `request` and `facts` are JSON. */
 export interface ConditionInput {
@@ -38,8 +76,6 @@ export interface ConditionInput {
 
 type CelVariables = Readonly<Record<'request' | 'now' | 'facts', CelInput>>;
 
-const cache = new Map<string, CompiledCondition>();
-
 /**
  * Checks a CEL condition and makes it ready to run: syntax, names, functions, types as far as they are
  * known, size. The newest few hundred are kept.
@@ -48,9 +84,22 @@ const cache = new Map<string, CompiledCondition>();
  * @source https://github.com/google/cel-spec; docs/adr/0004-policies.md
  */
 export function compileCondition(expression: string): CompiledCondition {
+  return compiledFor(CONDITION, expression);
+}
+
+/**
+ * The same for an expression that gives an instant: a timestamp, or a text in RFC 3339 or of a day, which
+ * then means its first millisecond in UTC.
+ */
+export function compileMoment(expression: string): Compiled<Instant> {
+  return compiledFor(DEADLINE, expression);
+}
+
+function compiledFor<T>(purpose: Purpose<T>, expression: string): Compiled<T> {
+  const { cache } = purpose;
   const known = cache.get(expression);
   if (known !== undefined) return known;
-  const compiled = compile(expression);
+  const compiled = compile(purpose, expression);
   const oldest = cache.size >= MOST_CACHED ? cache.keys().next().value : undefined;
   if (oldest !== undefined) cache.delete(oldest);
   if (expression.length <= LONGEST_CONDITION) cache.set(expression, compiled);
@@ -81,47 +130,58 @@ export function conditionsFor(
   now: Instant,
   facts: unknown = {},
 ): EvaluateCondition {
+  return expressionsFor(request, now, facts).evaluate;
+}
+
+/** The same with what gives deadlines. */
+export function expressionsFor(
+  request: unknown,
+  now: Instant,
+  facts: unknown = {},
+): { readonly evaluate: EvaluateCondition; readonly moment: EvaluateMoment } {
   const read = variablesOf({ request, now, facts });
   const byTier = new Map<RiskTier, CelVariables>();
-  return (expression, tier) => {
-    const compiled = compileCondition(expression);
+  const evaluated = <T>(compiled: Compiled<T>, tier: RiskTier): Result<T> => {
     if (!compiled.ok) return failure(compiled.message);
     if (!read.ok) return failure(read.message);
     const variables = byTier.get(tier) ?? withTier(read.variables, tier);
     byTier.set(tier, variables);
     return compiled.condition.run(variables);
   };
+  return {
+    evaluate: (expression, tier): ConditionResult => evaluated(compileCondition(expression), tier),
+    moment: (expression, tier): MomentResult => evaluated(compileMoment(expression), tier),
+  };
 }
 
-function compile(expression: string): CompiledCondition {
+function compile<T>(purpose: Purpose<T>, expression: string): Compiled<T> {
   if (expression.length > LONGEST_CONDITION)
     return { ok: false, message: `the condition has more than ${LONGEST_CONDITION} characters` };
   const result = parseCel(expression);
   if (!result.ok) return refused(expression, result.problem);
   const { parsed } = result;
-  const problem = checkCondition(parsed.expr);
+  const problem = checkExpression(parsed.expr, purpose.wanted);
   if (problem !== null) {
     const offset = parsed.sourceInfo?.positions[String(problem.id)] ?? null;
     return refused(expression, { message: problem.message, offset });
   }
-  const condition = conditionOf(expression, parsed);
-  return { ok: true, condition };
+  return { ok: true, condition: expressionOf(purpose, expression, parsed) };
 }
 
 function refused(
   expression: string,
   at: { message: string; offset: number | null },
-): CompiledCondition {
+): Extract<Compiled<never>, { readonly ok: false }> {
   if (at.offset === null) return { ok: false, message: bounded(at.message) };
   const { column, words } = placeOf(expression, at.offset);
   return { ok: false, message: bounded(at.message, words), column };
 }
 
-function conditionOf(expression: string, parsed: Parsed): Condition {
+function expressionOf<T>(purpose: Purpose<T>, expression: string, parsed: Parsed): Expression<T> {
   const names = namesIn(parsed.expr);
   meterLoops(parsed.expr);
   const run = plan(conditionEnv, parsed.expr);
-  const explain = (message: string, id: bigint | undefined): ConditionResult => {
+  const explain = (message: string, id: bigint | undefined): Failure => {
     const offset = parsed.sourceInfo?.positions[String(id)];
     const place = offset === undefined ? undefined : placeOf(expression, offset).words;
     return failure(safeMessage(message, names), place);
@@ -132,8 +192,7 @@ function conditionOf(expression: string, parsed: Parsed): Condition {
       const { result, overdrawn } = withBudget(() => run(variables));
       if (overdrawn) return failure(TOO_EXPENSIVE);
       if (isCelError(result)) return explain(result.message, result.exprId);
-      if (typeof result !== 'boolean') return failure('it gives neither true nor false');
-      return { kind: 'value', value: result };
+      return purpose.read(result);
     },
   };
 }
@@ -151,7 +210,7 @@ function namesIn(expr: Expr): Set<string> {
   return names;
 }
 
-function failure(message: string, place?: string): ConditionResult {
+function failure(message: string, place?: string): Failure {
   return { kind: 'error', message: bounded(message, place) };
 }
 

@@ -4,7 +4,7 @@
  *
  * @source product contract 3.1
  */
-export type Content = AiDecision | VendorApproval;
+export type Content = AiDecision | VendorApproval | PolicyChange;
 
 type DataClass = 'public' | 'internal' | 'confidential' | 'personal';
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -105,6 +105,30 @@ interface VendorApproval extends Envelope {
   };
 }
 
+/** Made by publishing a version where publishing needs an approval; nobody submits it otherwise. */
+export interface PolicyChange extends Envelope {
+  readonly kind: 'policy-change';
+  readonly context: {
+    readonly policy: string;
+    /** Number that the version gets when it is approved. */
+    readonly version: number;
+    /** The version before; null where this is the first. */
+    readonly before: number | null;
+    /** SHA-256 of `source`, 64 lower-case hex characters. */
+    readonly sha256: string;
+    /** The exact text. */
+    readonly source: string;
+    /** What changes, in words. */
+    readonly changes: readonly {
+      readonly pointer: string;
+      readonly change: 'added' | 'removed' | 'changed' | 'moved';
+      readonly words: string;
+    }[];
+    /** The two texts beside each other, as a unified diff. */
+    readonly unified: string;
+  };
+}
+
 /** Optional parts of an AI decision's context: how many are there is the completeness score. */
 const COUNTED = ['logic', 'inputs', 'confidence', 'recipient', 'impact', 'riskAssessment'] as const;
 
@@ -114,6 +138,21 @@ function completenessOf(content: Content): { supplied: number; of: number } | nu
   const { context } = content;
   const supplied = COUNTED.filter((part) => context[part] !== undefined).length;
   return { supplied, of: COUNTED.length };
+}
+
+/** What an amendment may change: whole fields, never the kind or the person acted for. */
+export type ContentChange = Readonly<
+  Partial<
+    Pick<
+      Content,
+      'title' | 'summary' | 'action' | 'context' | 'riskTier' | 'attachments' | 'callbackUrl'
+    >
+  >
+>;
+
+/** @returns the content with the changed fields. @param change of the same kind: the caller has checked it. */
+export function changed(content: Content, change: ContentChange): Content {
+  return { ...content, ...change } as Content;
 }
 
 /** What a submission says in numbers and classes: it stands in the clear in the first record. */
@@ -128,13 +167,15 @@ export interface SubmittedFacts {
   readonly confidencePermille: number | null;
   readonly attachments: number;
   readonly completeness: { readonly supplied: number; readonly of: number } | null;
+  /** Stream of the policy that it would change; absent or null where it changes none. */
+  readonly aboutStream?: string | null;
 }
 
 export function submittedFacts(content: Content): SubmittedFacts {
   const { confidence, impact } = content.kind === 'ai-decision' ? content.context : {};
   return {
     tierAsked: content.riskTier ?? null,
-    dataClass: highest(classesOf(content)),
+    dataClass: dataClassOf(content),
     contextVersion: 1,
     affected: impact?.affected ?? null,
     impact: impact?.effect ?? null,
@@ -147,7 +188,13 @@ export function submittedFacts(content: Content): SubmittedFacts {
 
 const RISING: readonly DataClass[] = ['public', 'internal', 'confidential', 'personal'];
 
+/** @returns the highest class of data that the content names; null where it names none. */
+export function dataClassOf(content: Content): DataClass | null {
+  return highest(classesOf(content));
+}
+
 function classesOf(content: Content): (DataClass | undefined)[] {
+  if (content.kind === 'policy-change') return [];
   if (content.kind === 'vendor-approval') return [...content.context.useCase.dataClasses];
   const { inputs = [], output } = content.context;
   return [...inputs.map((input) => input.dataClass), output.dataClass];

@@ -1,4 +1,5 @@
 import type { Instant } from '../domain/instant.ts';
+import type { AssuranceLevel } from '../domain/policy.ts';
 import type { Database } from '../prisma/database.ts';
 import type { Vault } from './vault.ts';
 
@@ -20,4 +21,11 @@ export interface Deps {
   readonly onFault?: (message: string, error: unknown) => void;
   /** Role that reviews what no policy matches. */
   readonly fallbackRole: string;
+  /** Highest assurance level that signing in here can reach; absent = 1, all that is built. */
+  readonly reachableAssurance?: AssuranceLevel;
+}
+
+/** @returns the level that no stage may ask to exceed. */
+export function reachableAssurance(deps: Pick<Deps, 'reachableAssurance'>): AssuranceLevel {
+  return deps.reachableAssurance ?? 1;
 }

@@ -1,5 +1,5 @@
 import { fromMillis, toMillis, type Instant } from '../domain/instant.ts';
-import { claimUndelivered, findCommand } from '../prisma/command-store.ts';
+import { claimUndelivered, findCommand, type CommandRow } from '../prisma/command-store.ts';
 import { forgetKeys } from '../prisma/idempotency-store.ts';
 import { readInstallation, rememberNamespace } from '../prisma/installation-store.ts';
 import {
@@ -13,6 +13,8 @@ import {
 import { advanceRequest } from './advance-request.ts';
 import { deliverCommand, type ActDeps } from './approval-service.ts';
 import { startChores } from './chores.ts';
+import { sealExpired } from './exceptions.ts';
+import { createStuckWatch } from './stuck-requests.ts';
 import { EngineUnavailable } from './workflow-gateway.ts';
 
 /**
@@ -28,7 +30,11 @@ export interface Dispatcher {
 /** How long a claimed gate is left alone. */
 const GATE_AGAIN_MS = 5_000;
 /** A wake that is this late means that no workflow is keeping it. */
-const OVERDUE_MS = 30_000;
+const OVERDUE_MS = 10_000;
+/** A command that has waited for so long is decided without its gate, unless Temporal is away. */
+const GIVEN_UP_MS = 60_000;
+/** How soon after a change of the directory it is looked whether requests can still be approved. */
+const STUCK_MS = 2_000;
 /** Callers may repeat a key for this long. */
 const KEY_AGE_MS = 7 * 86_400_000;
 
@@ -37,9 +43,10 @@ const CHORES: readonly {
   readonly run: (deps: ActDeps) => Promise<void>;
 }[] = [
   { everyMs: 5_000, run: noticeLostStore },
-  { everyMs: 10_000, run: noticeOverdue },
+  { everyMs: 5_000, run: noticeOverdue },
   { everyMs: 250, run: startDueGates },
   { everyMs: 250, run: deliverWaiting },
+  { everyMs: 60_000, run: sealExpired },
   { everyMs: 3_600_000, run: forgetOldKeys },
 ];
 
@@ -49,8 +56,9 @@ export function startDispatcher(deps: ActDeps): Dispatcher {
     everyMs,
     run: () => run(deps),
   }));
+  const stuck = { name: 'noticeStuck', everyMs: STUCK_MS, run: createStuckWatch(deps) };
   // That Temporal is out of reach is known; its waiting rows stay where they are.
-  return startChores(chores, (message, error) => {
+  return startChores([...chores, stuck], (message, error) => {
     if (!(error instanceof EngineUnavailable)) deps.onFault?.(message, error);
   });
 }
@@ -81,9 +89,31 @@ async function deliverWaiting(deps: ActDeps): Promise<void> {
     ]);
     if (row === null || command === null || command.answer !== null) return;
     const state = await deliverCommand(deps, row, command);
-    // Where one waits the next would too: their rows come back when their time has come.
-    if (state === 'waiting') throw new EngineUnavailable(null);
+    if (state === 'waiting') await assertAway(deps, command);
+    await ensureDecided(deps, { requestId, commandId: id });
   });
+}
+
+/**
+ * @returns where a command has waited for long though Temporal is there: somebody at its port holds the
+ *          gate's place, or the gate cannot go on.
+ * @throws EngineUnavailable otherwise. Where one waits the next would too: their rows come back when
+ *         their time has come.
+ */
+async function assertAway(deps: ActDeps, { createdAt }: CommandRow): Promise<void> {
+  if (createdAt > after(deps.now(), -GIVEN_UP_MS)) throw new EngineUnavailable(null);
+  await deps.gateway.namespaceId();
+}
+
+/** Anybody at Temporal's port can answer for our worker, or keep it from answering: the row counts. */
+async function ensureDecided(
+  deps: ActDeps,
+  ref: { readonly requestId: string; readonly commandId: string },
+): Promise<void> {
+  const command = await findCommand(deps.db, ref.commandId);
+  if (command === null || command.answer !== null) return;
+  deps.onFault?.('a command that Temporal should have brought to its gate is decided here', null);
+  await advanceRequest(deps, { kind: 'command', ...ref });
 }
 
 /** Records are the truth: a Temporal that knows nothing of us is given every open gate again. */
@@ -97,7 +127,8 @@ async function noticeLostStore(deps: ActDeps): Promise<void> {
 
 /**
  * A workflow that was ended behind our back, or holds an old place of its request, is noticed when the
- * request's time has come. Time then takes effect here, also while Temporal is out of reach.
+ * request's time has come, at the latest; starting a gate that runs has it look again. Time then takes
+ * effect here, also while Temporal is out of reach.
  */
 async function noticeOverdue(deps: ActDeps): Promise<void> {
   const since = after(deps.now(), -OVERDUE_MS);

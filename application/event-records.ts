@@ -1,32 +1,25 @@
 import { requiresView } from '../domain/decision.ts';
 import type { AccountabilityEvent } from '../domain/event.ts';
 import { addDuration, millisBetween } from '../domain/instant.ts';
-import { policyVersionName } from '../domain/policy.ts';
 import { stageAt } from '../domain/stage.ts';
-import type { Draft } from '../ledger/append.ts';
 import { sha256Hex } from '../ledger/hash.ts';
-import type { Actor as RecordActor } from '../ledger/record.ts';
 import type { SubmittedFacts } from './content.ts';
-import { subjectOf } from './principal.ts';
+import { exceptionUsed, shadowEvaluated } from './binding-records.ts';
+import * as exchange from './exchange-records.ts';
 import type { RequestSealing } from './sealing.ts';
-
-/** A record to be, before it has its idempotency key. */
-type WithoutKey<D> = D extends Draft ? Omit<D, 'cmd'> : never;
-export type Unkeyed = WithoutKey<Draft>;
-
-/** The commitment that stands for a subject in the chain. */
-type RefOf = (subject: string) => string;
-
-type EventOf<T extends AccountabilityEvent['type']> = Extract<AccountabilityEvent, { type: T }>;
-
-/** What is the same in every record of a step, but for who acted. */
-type Envelope = Pick<Unkeyed, 'actor' | 'auth' | 'surface' | 'policy'>;
-
-/** One event of the domain with what the step knows around it. */
-interface Telling {
-  readonly sealing: RequestSealing;
-  readonly ref: RefOf;
-}
+import {
+  actingPerson,
+  caller,
+  engine,
+  groupName,
+  listed,
+  personRef,
+  policy,
+  type EventOf,
+  type RefOf,
+  type Telling,
+  type Unkeyed,
+} from './telling.ts';
 
 /**
  * The records that one event becomes; each event has exactly one kind of record. People appear as
@@ -49,54 +42,31 @@ const RECORDS: {
   readonly [T in AccountabilityEvent['type']]: (event: EventOf<T>, telling: Telling) => Unkeyed[];
 } = {
   requested: (_event, telling) => [requested(telling)],
-  policy_bound: (_event, telling) => [policyBound(telling)],
+  policy_bound: (event, telling) => [policyBound(event, telling)],
+  exception_used: (event, telling) => [exceptionUsed(event, telling)],
+  shadow_evaluated: (event, telling) => [shadowEvaluated(event, telling)],
   held: (event, telling) => event.heldBy.map(() => held(telling)),
   stage_opened: stageOpened,
+  stage_closed: (event, telling) => [exchange.stageClosed(event, telling)],
   viewed: (event, telling) => [viewed(event, telling)],
   reminded: (event, telling) => [reminded(event, telling)],
   escalated: (event, telling) => [escalated(event, telling)],
   decided: (event, telling) => [decided(event, telling)],
   refused: (event, telling) => [refused(event, telling)],
+  asked: (event, telling) => [exchange.asked(event, telling)],
+  answered: (event, telling) => [exchange.answered(event, telling)],
+  question_lapsed: (event, telling) => [exchange.questionLapsed(event, telling)],
+  commented: (event, telling) => [exchange.commented(event, telling)],
+  amended: (event, telling) => [exchange.amended(event, telling)],
+  claimed: (event, telling) => [exchange.claimed(event, telling)],
+  delegated: (event, telling) => [exchange.delegated(event, telling)],
+  reassigned: (event, telling) => [exchange.reassigned(event, telling)],
   overridden: (event, telling) => [overridden(event, telling)],
+  review_debt: (event, telling) => [exchange.reviewDebt(event, telling)],
   withdrawn: (_event, telling) => [withdrawn(telling)],
   expired: (event, telling) => [expired(event, telling)],
   resolved: (event, telling) => [resolved(event, telling)],
 };
-
-const ACTOR_TYPE = { app: 'agent', person: 'human' } as const;
-
-/** The caller of the command. */
-function caller({ sealing, ref }: Telling, role: RecordActor['role']): Envelope {
-  const { actor, auth, surface } = sealing.by;
-  if (actor === null) return engine({ sealing, ref });
-  return {
-    actor: { type: ACTOR_TYPE[actor.type], role, c: ref(subjectOf(actor)) },
-    auth,
-    surface,
-    policy: policyVersionName(sealing.state.policy),
-  };
-}
-
-/** Time, and what follows from acts by rule. */
-function engine({ sealing }: Telling): Envelope {
-  return {
-    actor: { type: 'system', role: 'engine', c: null },
-    auth: { level: 0, method: 'internal', proof: null },
-    surface: 'system',
-    policy: policyVersionName(sealing.state.policy),
-  };
-}
-
-/** What the policy says alone. */
-function policy(telling: Telling): Envelope {
-  return { ...engine(telling), actor: { type: 'policy', role: 'engine', c: null } };
-}
-
-/** The commitment of the acting person; null where an app acted. */
-function actingPerson({ sealing, ref }: Telling): string | null {
-  const { actor } = sealing.by;
-  return actor?.type === 'person' ? ref(subjectOf(actor)) : null;
-}
 
 /** A step that repeats the first event without the submission at hand. */
 const NOTHING_SUBMITTED: SubmittedFacts = {
@@ -122,7 +92,7 @@ function requested(telling: Telling): Unkeyed {
     erasable: sealing.texts,
     body: {
       kind: state.kind,
-      occasion: 'submitted',
+      occasion: occasionOf(telling),
       tier: state.tier,
       tier_asked: submitted.tierAsked,
       data_class: submitted.dataClass,
@@ -133,8 +103,8 @@ function requested(telling: Telling): Unkeyed {
       model: null,
       vendor: null,
       use_case: null,
-      about_stream: null,
-      about_leaf: null,
+      about_stream: submitted.aboutStream ?? state.reopens?.requestId ?? null,
+      about_leaf: state.reopens?.leafHash ?? null,
       affected: submitted.affected,
       impact: submitted.impact,
       reversible: submitted.reversible,
@@ -148,11 +118,12 @@ function requested(telling: Telling): Unkeyed {
   };
 }
 
-function personRef(id: string): string {
-  return subjectOf({ type: 'person', id });
+function occasionOf({ sealing }: Telling): 'submitted' | 'reopened' | 'change' {
+  if (sealing.state.reopens !== null) return 'reopened';
+  return (sealing.submitted?.aboutStream ?? null) === null ? 'submitted' : 'change';
 }
 
-function policyBound(telling: Telling): Unkeyed {
+function policyBound({ cause }: EventOf<'policy_bound'>, telling: Telling): Unkeyed {
   const { state, boundTo } = telling.sealing;
   const { id, version, ruleIndex, rule } = state.policy;
   return {
@@ -160,7 +131,7 @@ function policyBound(telling: Telling): Unkeyed {
     kind: 'policy_bound',
     refs: boundTo ?? [],
     body: {
-      cause: 'submitted',
+      cause,
       policy_id: id,
       version,
       rule: ruleIndex,
@@ -190,38 +161,36 @@ function held(telling: Telling): Unkeyed {
 }
 
 /** One record per group of the stage. */
-function stageOpened({ stage, deadline }: EventOf<'stage_opened'>, telling: Telling): Unkeyed[] {
+function stageOpened(
+  { stage, deadline, cause }: EventOf<'stage_opened'>,
+  telling: Telling,
+): Unkeyed[] {
   const { sealing, ref } = telling;
   const rule = stageAt(sealing.state, stage);
-  const eligible = sealing.eligible.get(stage) ?? [];
-  return rule.groups.map((group, index) => ({
-    ...engine(telling),
-    kind: 'stage_opened',
-    body: {
-      stage,
-      group: rule.groups.length === 1 ? null : index,
-      cause: 'order',
-      name_digest: sha256Hex(rule.name),
-      role: group.role,
-      quorum: group.quorum,
-      reject_quorum: group.rejectQuorum,
-      join: rule.groups.length === 1 ? null : rule.join,
-      deadline,
-      calendar: null,
-      assurance: rule.assurance,
-      eligible: eligible.length,
-      eligible_c: listed(eligible, ref),
-      excluded: null,
-    },
-  }));
-}
-
-/**
- * People in a record; too many for it are named in a blob, and nobody here. In an order that says nothing
- * of who they are.
- */
-function listed(people: readonly string[], ref: RefOf): string[] {
-  return people.length > 64 ? [] : people.map((id) => ref(personRef(id))).sort();
+  const people = sealing.eligible.get(stage);
+  return rule.groups.map((group, index) => {
+    const eligible = people?.groups[index] ?? [];
+    return {
+      ...engine(telling),
+      kind: 'stage_opened',
+      body: {
+        stage,
+        group: groupName(rule.groups.length, [index]),
+        cause,
+        name_digest: sha256Hex(rule.name),
+        role: group.role,
+        quorum: group.quorum,
+        reject_quorum: group.rejectQuorum,
+        join: rule.groups.length === 1 ? null : rule.join,
+        deadline,
+        calendar: rule.calendar,
+        assurance: rule.assurance,
+        eligible: eligible.length,
+        eligible_c: listed(eligible, ref),
+        excluded: people?.excluded ?? null,
+      },
+    };
+  });
 }
 
 function viewed({ person }: EventOf<'viewed'>, telling: Telling): Unkeyed {
@@ -244,7 +213,7 @@ function viewed({ person }: EventOf<'viewed'>, telling: Telling): Unkeyed {
 }
 
 function reminded({ stage, ordinal }: EventOf<'reminded'>, telling: Telling): Unkeyed {
-  const recipients = telling.sealing.eligible.get(stage) ?? [];
+  const recipients = [...new Set(telling.sealing.eligible.get(stage)?.groups.flat())];
   return {
     ...engine(telling),
     kind: 'reminded',
@@ -260,32 +229,42 @@ function reminded({ stage, ordinal }: EventOf<'reminded'>, telling: Telling): Un
   };
 }
 
-function escalated({ stage, index }: EventOf<'escalated'>, telling: Telling): Unkeyed {
-  const escalation = stageAt(telling.sealing.state, stage).escalations[index];
-  if (escalation === undefined) throw new TypeError(`stage ${stage} has no escalation ${index}`);
-  const openedAt = telling.sealing.now;
-  const after = millisBetween(openedAt, addDuration(openedAt, escalation.after));
+function escalated(event: EventOf<'escalated'>, telling: Telling): Unkeyed {
+  const { stage, index, to, mode, cause, person } = event;
+  const { sealing, ref } = telling;
+  // Where the rule has no escalation left, those who may override are told, and nobody may decide by it.
+  const eligible = index === null ? [] : (sealing.escalatedTo.get(to) ?? []);
   return {
-    ...engine(telling),
+    ...(person === null ? engine(telling) : caller(telling, 'reviewer')),
     kind: 'escalated',
+    ...(person === null ? {} : { erasable: sealing.texts }),
     body: {
       stage,
       group: null,
-      to_role: escalation.to,
-      mode: escalation.mode,
-      cause: 'time',
-      after_seconds: Math.floor(after / 1_000),
-      level: index + 1,
-      eligible: null,
-      eligible_c: [],
-      person_c: null,
+      to_role: to,
+      mode,
+      cause,
+      after_seconds: cause === 'time' ? secondsAfterOpening(event, telling) : null,
+      level: index === null ? null : index + 1,
+      eligible: eligible.length,
+      eligible_c: listed(eligible, ref),
+      person_c: person === null ? null : ref(personRef(person)),
     },
   };
 }
 
+/** As the rule says it: a calendar or a pause may make it later on the clock. */
+function secondsAfterOpening({ stage, index }: EventOf<'escalated'>, telling: Telling): number {
+  const escalation =
+    index === null ? null : stageAt(telling.sealing.state, stage).escalations[index];
+  if (!escalation) throw new TypeError(`stage ${stage} has no escalation ${index}`);
+  const from = telling.sealing.now;
+  return Math.floor(millisBetween(from, addDuration(from, escalation.after)) / 1_000);
+}
+
 function decided({ decision, tally, viewed }: EventOf<'decided'>, telling: Telling): Unkeyed {
   const { sealing, ref } = telling;
-  const { stage, group, verdict, delegatedBy } = decision;
+  const { stage, groups: counted, verdict, delegatedBy } = decision;
   const groups = stageAt(sealing.state, stage).groups.length;
   return {
     ...caller(telling, 'reviewer'),
@@ -294,16 +273,16 @@ function decided({ decision, tally, viewed }: EventOf<'decided'>, telling: Telli
     body: {
       verdict,
       stage,
-      group: groups === 1 ? null : group,
+      group: groupName(groups, counted),
       approvals: tally.approvals,
       rejections: tally.rejections,
       needed: tally.needed,
       content_digest: sealing.state.contentDigest,
       viewed,
       person_c: ref(personRef(decision.person)),
-      role: null,
+      role: decision.role,
       delegated_by_c: delegatedBy === null ? null : ref(personRef(delegatedBy)),
-      delegation: null,
+      delegation: decision.delegation,
       conditions: entriesOf(sealing, 'conditions'),
       acknowledgements: entriesOf(sealing, 'acknowledgements'),
       acknowledged: [],
@@ -343,7 +322,10 @@ function refused(
   };
 }
 
-function overridden({ effect, before, person }: EventOf<'overridden'>, telling: Telling): Unkeyed {
+function overridden(
+  { effect, before, person, second, breakGlass }: EventOf<'overridden'>,
+  telling: Telling,
+): Unkeyed {
   const { sealing, ref } = telling;
   return {
     ...caller(telling, 'override_authority'),
@@ -354,8 +336,8 @@ function overridden({ effect, before, person }: EventOf<'overridden'>, telling: 
       before,
       person_c: ref(personRef(person)),
       role: sealing.state.policy.rule.override?.role ?? null,
-      second_c: null,
-      break_glass: false,
+      second_c: second === null ? null : ref(personRef(second)),
+      break_glass: breakGlass,
       consumed: false,
       until: null,
     },
@@ -373,7 +355,7 @@ function withdrawn(telling: Telling): Unkeyed {
 
 const THEN = { expire: 'expire', 'next-stage': 'next_stage', approve: 'approve' } as const;
 
-function expired({ stage }: EventOf<'expired'>, telling: Telling): Unkeyed {
+function expired({ stage, pausedSeconds }: EventOf<'expired'>, telling: Telling): Unkeyed {
   const { state } = telling.sealing;
   const asWritten = stageAt(state, stage).onTimeout;
   const isLast = stage + 1 === state.policy.rule.stages.length;
@@ -384,7 +366,7 @@ function expired({ stage }: EventOf<'expired'>, telling: Telling): Unkeyed {
   return {
     ...engine(telling),
     kind: 'expired',
-    body: { stage, group: null, then: THEN[applied], paused_seconds: 0 },
+    body: { stage, group: null, then: THEN[applied], paused_seconds: pausedSeconds },
   };
 }
 

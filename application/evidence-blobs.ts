@@ -7,7 +7,7 @@ import { findPolicyVersion } from '../prisma/policy-store.ts';
 import { ApplicationError } from './error.ts';
 import type { Disclosed, Reading } from './evidence-disclosure.ts';
 import { viewAgain } from './evidence-views.ts';
-import { readContent } from './request-queries.ts';
+import { formerContentsOf, readContent } from './request-queries.ts';
 
 // Contents behind the digests that records name: what was submitted, policy texts, views.
 // @source docs/adr/0011-evidence.md
@@ -52,20 +52,38 @@ function seesBlob({ sees, self }: Reading, record: LedgerRecord, { name }: BlobR
   return self !== null && record.kind === 'viewed' && record.body.person_c === self;
 }
 
-/** What can be made again without looking at a record, by digest: content, action and policy text. */
-async function keptContents({ deps, row }: Reading): Promise<ReadonlyMap<string, Uint8Array>> {
-  const { state } = row;
-  const policyVersion = policyVersionName(state.policy);
-  const [content, policy] = await Promise.all([
+/** What can be made again without looking at a record, by digest: contents, actions and policy texts. */
+async function keptContents(reading: Reading): Promise<ReadonlyMap<string, Uint8Array>> {
+  const { deps, row } = reading;
+  const policyVersion = policyVersionName(row.state.policy);
+  const [content, former, policies] = await Promise.all([
     readContent(deps, row).catch(nullIfErased),
-    findPolicyVersion(deps.db, state.policy.id, state.policy.version),
+    formerContentsOf(deps, row),
+    policyTexts(reading),
   ]);
-  const texts = policy === null ? [] : [policy.source];
-  if (content !== null) {
-    const { kind, action } = content;
-    texts.push(jcs({ ...content, policyVersion }), jcs({ kind, action, policyVersion }));
-  }
-  return new Map(texts.map((text) => [sha256Hex(text), Buffer.from(text)]));
+  const present = content === null ? [] : [{ content, policyVersion }];
+  const texts = [...former, ...present].flatMap((kept) => {
+    const { kind, action } = kept.content;
+    return [
+      jcs({ ...kept.content, policyVersion: kept.policyVersion }),
+      jcs({ kind, action, policyVersion: kept.policyVersion }),
+    ];
+  });
+  return new Map([...policies, ...texts].map((text) => [sha256Hex(text), Buffer.from(text)]));
+}
+
+/** Texts of every version that has governed the request: an amended content can fall under another rule. */
+async function policyTexts({ deps, records }: Reading): Promise<string[]> {
+  const bound = records.flatMap((record) =>
+    record.kind === 'policy_bound' ? [`${record.body.policy_id}@${record.body.version}`] : [],
+  );
+  const versions = await Promise.all(
+    [...new Set(bound)].map((name) => {
+      const at = name.lastIndexOf('@');
+      return findPolicyVersion(deps.db, name.slice(0, at), Number(name.slice(at + 1)));
+    }),
+  );
+  return versions.flatMap((version) => (version === null ? [] : [version.source]));
 }
 
 function nullIfErased(error: unknown): null {

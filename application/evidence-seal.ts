@@ -58,7 +58,9 @@ export async function sealExport(
       { drafts: [draft], book },
     );
     for (const fragment of sealed.fragments) tx.write(fragment);
-    tx.write(updateRequest({ ...row, head: sealed.head, reason: null, updatedAt: now }));
+    tx.write(
+      updateRequest({ ...row, before: row.state, head: sealed.head, reason: null, updatedAt: now }),
+    );
     const [record] = sealed.records;
     if (record === undefined) throw new TypeError('the export was not sealed');
     return { seq: record.seq, bytes: record.bytes };

@@ -1,43 +1,55 @@
 import { randomUUID } from 'node:crypto';
 import type { Instant } from '../domain/instant.ts';
-import { commandKey } from '../ledger/hash.ts';
-import type { Draft } from '../ledger/append.ts';
-import {
-  findPerson,
-  insertGrants,
-  insertPerson,
-  listPeople,
-  lockPerson,
-  type DirectoryPerson,
-} from '../prisma/directory-store.ts';
+import { reading } from '../prisma/directory-store.ts';
 import { violatedUnique } from '../prisma/fault.ts';
 import { insertKey } from '../prisma/key-store.ts';
-import { referencesOf, streamHead } from '../prisma/ledger-store.ts';
+import {
+  endGrants,
+  insertGrants,
+  insertPerson,
+  insertPlace,
+  listPeople,
+  markLeft,
+  updateProfile,
+  type DirectoryPerson,
+  type Grant,
+  type NewPlace,
+  type Profile,
+} from '../prisma/people-store.ts';
+import type { Fragment } from '../prisma/transaction.ts';
 import type { Deps } from './deps.ts';
-import { ApplicationError, notFound } from './error.ts';
+import {
+  assertHere,
+  changePerson,
+  type DirectoryAuthor,
+  type DirectoryChange,
+  type PersonStream,
+} from './directory-changes.ts';
+import {
+  addedDraft,
+  changedDraft,
+  endedDraft,
+  grantedDraft,
+  type Telling,
+} from './directory-records.ts';
+import { ApplicationError } from './error.ts';
 import type { Remember } from './idempotency.ts';
 import { subjectOf } from './principal.ts';
-import { openBook, sealDrafts, type Book, type SealedBy } from './sealing.ts';
+import { newGrant } from './role-grants.ts';
+import { openBook, sealDrafts } from './sealing.ts';
 
 export interface NewDirectoryPerson {
   readonly id: string;
   readonly name: string;
   readonly roles: readonly string[];
+  readonly team?: string | null;
+  readonly region?: string | null;
 }
 
-/** A right with its time: `from` included, `until` not; null = until it is ended. */
-export interface RoleGrant {
-  readonly role: string;
-  readonly from: Instant | null;
-  readonly until: Instant | null;
-}
-
-/** Who changes the directory, as records name them. */
-export interface DirectoryAuthor {
-  readonly by: SealedBy;
-  /** Stands in the grant: a person's id, or `system` for the sample directory. */
-  readonly name: string;
-  readonly source: 'sample' | 'directory';
+/** A person to be, with everything that has to be written for them. */
+export interface PreparedPerson {
+  readonly added: DirectoryPerson;
+  readonly fragments: readonly Fragment[];
 }
 
 /**
@@ -56,28 +68,10 @@ export async function addPerson(
     readonly remember: Remember<DirectoryPerson>;
   },
 ): Promise<DirectoryPerson> {
-  const now = deps.now();
-  const streamId = randomUUID();
-  const key = deps.vault.createKey(subjectOf({ type: 'person', id: person.id }));
-  const grants = person.roles.map((role) =>
-    newGrant(author, now, { person: person.id, role, from: now, until: null }),
-  );
-  const book = openBook(new Map());
-  const drafts = [
-    addedDraft(author, person.id, book),
-    ...grants.map((grant) => grantedDraft(author, grant, book)),
-  ];
-  const { id, name } = person;
-  const added = { id, name, streamId, dekId: key.dekId, createdAt: now, grants };
-  const place = { stream: streamId, about: 'person', head: null } as const;
-  const to = { ...place, now, keys: new Map(), dekId: key.dekId };
-  const sealed = sealDrafts(deps, to, { drafts, book });
+  const { added, fragments } = preparePerson(deps, author, person);
   try {
     await deps.db.transaction(async (tx) => {
-      tx.write(insertKey(key));
-      tx.write(insertPerson({ id, streamId, name, dekId: key.dekId, createdAt: now }));
-      if (grants.length > 0) tx.write(insertGrants(grants));
-      for (const fragment of sealed.fragments) tx.write(fragment);
+      for (const fragment of fragments) tx.write(fragment);
       remember(tx, added);
     });
   } catch (error) {
@@ -87,77 +81,43 @@ export async function addPerson(
   return added;
 }
 
-type Grant = ReturnType<typeof newGrant>;
-
-function newGrant(
-  author: DirectoryAuthor,
-  now: Instant,
-  grant: RoleGrant & { readonly person: string },
-) {
-  return {
-    id: randomUUID(),
-    person: grant.person,
-    role: grant.role,
-    from: grant.from ?? now,
-    until: grant.until,
-    grantedBy: author.name,
-    createdAt: now,
-  };
-}
-
-/**
- * Grants a role, sealed in the person's stream.
- *
- * @throws ApplicationError NOT_FOUND; VALIDATION_FAILED when the end is not after the start.
- */
-export async function grantRole(
+/** Seals a new person's first records. Nothing is written yet. */
+export function preparePerson(
   deps: Deps,
   author: DirectoryAuthor,
-  {
-    person,
-    grant,
-    remember,
-  }: {
-    readonly person: string;
-    readonly grant: RoleGrant;
-    readonly remember: Remember<DirectoryPerson>;
-  },
-): Promise<DirectoryPerson> {
-  const before = await getPerson(deps, person);
-  return deps.db.transaction(async (tx) => {
-    const now = deps.now();
-    const row = await lockPerson(tx, person);
-    if (row === null) throw notFound('person');
-    const granted = newGrant(author, now, { person, ...grant });
-    assertOrder(granted);
-    const [head, references] = await Promise.all([
-      streamHead(tx, row.streamId),
-      referencesOf(tx, row.streamId),
-      deps.vault.prepare(tx, [row.dekId]),
-    ]);
-    const book = openBook(references);
-    const place = { stream: row.streamId, about: 'person', head } as const;
-    const to = { ...place, now, keys: new Map(), dekId: row.dekId };
-    const sealed = sealDrafts(deps, to, { drafts: [grantedDraft(author, granted, book)], book });
-    tx.write(insertGrants([granted]));
-    for (const fragment of sealed.fragments) tx.write(fragment);
-    const after = { ...before, grants: [...before.grants, granted] };
-    remember(tx, after);
-    return after;
-  });
-}
-
-function assertOrder({ from, until }: Grant): void {
-  if (until === null || from < until) return;
-  throw new ApplicationError('VALIDATION_FAILED', 'The grant ends before it starts.', {
-    problems: [{ pointer: '/until', message: 'is not after "from"' }],
-  });
-}
-
-export async function getPerson(deps: Deps, id: string): Promise<DirectoryPerson> {
-  const person = await findPerson(deps.db, id);
-  if (person === null) throw notFound('person');
-  return person;
+  { id, name, roles, team = null, region = null }: NewDirectoryPerson,
+): PreparedPerson {
+  const now = deps.now();
+  const streamId = randomUUID();
+  const key = deps.vault.createKey(subjectOf({ type: 'person', id }));
+  const grants = roles.map((role) =>
+    newGrant(author, now, { person: id, role, from: now, until: null }),
+  );
+  const telling: Telling = { author, book: openBook(new Map()) };
+  const hasPlace = team !== null || region !== null;
+  const values = { team: team ?? '', region: region ?? '' };
+  const drafts = [
+    addedDraft(telling, id),
+    ...(hasPlace
+      ? [changedDraft(telling, { person: id, change: 'team_changed', seq: 1, values })]
+      : []),
+    ...grants.map((grant) => grantedDraft(telling, grant)),
+  ];
+  const { dekId } = key;
+  const row = { id, name, team, region, streamId, dekId, createdAt: now };
+  const moved = { recordedBy: author.name, createdAt: now };
+  const place = { stream: streamId, about: 'person', head: null } as const;
+  const to = { ...place, now, keys: new Map(), dekId };
+  return {
+    added: { ...row, leftAt: null, grants },
+    fragments: [
+      insertKey(key),
+      insertPerson(row),
+      ...(hasPlace ? [insertPlace({ ...moved, person: id, seq: 1, team, region })] : []),
+      ...(grants.length > 0 ? [insertGrants(grants)] : []),
+      ...sealDrafts(deps, to, { drafts, book: telling.book }).fragments,
+    ],
+  };
 }
 
 /** In order of id. */
@@ -165,48 +125,127 @@ export async function peoplePage(
   deps: Deps,
   page: { readonly after: string | null; readonly limit: number },
 ): Promise<DirectoryPerson[]> {
-  return listPeople(deps.db, page);
+  return listPeople(reading(deps.db), page);
 }
 
-function envelope(
-  { by }: DirectoryAuthor,
-  book: Book,
-): Pick<Draft, 'actor' | 'auth' | 'surface' | 'policy'> {
-  const { actor, auth, surface } = by;
+// ---- changes ---------------------------------------------------------------------------------------
+
+/** Absent stays as it is; null takes a team or a region away. */
+export interface PersonWish {
+  readonly name?: string | undefined;
+  readonly team?: string | null | undefined;
+  readonly region?: string | null | undefined;
+}
+
+/**
+ * Changes name, team or region. What stays the same is not sealed again.
+ *
+ * @throws ApplicationError NOT_FOUND; CONFLICT when the person has left.
+ */
+export async function updatePerson(
+  deps: Deps,
+  author: DirectoryAuthor,
+  {
+    person,
+    wish,
+    remember,
+  }: {
+    readonly person: string;
+    readonly wish: PersonWish;
+    readonly remember: Remember<DirectoryPerson>;
+  },
+): Promise<DirectoryPerson> {
+  return changePerson(deps, { person, remember }, (stream) => {
+    assertHere(stream);
+    return profileChange(author, stream, wish);
+  });
+}
+
+/** What a new name, team or region seals and writes: nothing where all is as it was. */
+export function profileChange(
+  author: DirectoryAuthor,
+  { person, now, seq, book }: PersonStream,
+  wish: PersonWish,
+): DirectoryChange<DirectoryPerson> {
+  const after: Profile = {
+    name: wish.name ?? person.name,
+    team: wish.team === undefined ? person.team : wish.team,
+    region: wish.region === undefined ? person.region : wish.region,
+  };
+  const isRenamed = after.name !== person.name;
+  const isMoved = after.team !== person.team || after.region !== person.region;
+  const changes = [
+    ...(isRenamed ? [{ change: 'updated', values: { name: after.name } } as const] : []),
+    ...(isMoved
+      ? [
+          {
+            change: 'team_changed',
+            values: { team: after.team ?? '', region: after.region ?? '' },
+          } as const,
+        ]
+      : []),
+  ];
+  const telling = { author, book };
+  const { team, region } = after;
+  const moved: NewPlace = {
+    ...{ person: person.id, seq: seq + changes.length - 1, team, region },
+    ...{ recordedBy: author.name, createdAt: now },
+  };
   return {
-    actor:
-      actor === null
-        ? { type: 'system', role: 'engine', c: null }
-        : { type: 'human', role: 'directory_admin', c: book.of(subjectOf(actor)) },
-    auth,
-    surface,
-    policy: null,
+    drafts: changes.map((one, index) =>
+      changedDraft(telling, { person: person.id, seq: seq + index, ...one }),
+    ),
+    writes: [
+      ...(isRenamed || isMoved ? [updateProfile(person.id, after)] : []),
+      ...(isMoved ? [insertPlace(moved)] : []),
+    ],
+    result: { ...person, ...after },
   };
 }
 
-function addedDraft(author: DirectoryAuthor, person: string, book: Book): Draft {
-  return {
-    ...envelope(author, book),
-    kind: 'person_added',
-    cmd: commandKey(`person:${person}`, 'added'),
-    body: { person_c: book.of(subjectOf({ type: 'person', id: person })), source: author.source },
-  };
+/**
+ * Somebody leaves: every role ends at once, their credentials stop, they stand in for nobody. What they did
+ * stays as it is. Safe to repeat.
+ *
+ * @throws ApplicationError NOT_FOUND
+ */
+export async function recordDeparture(
+  deps: Deps,
+  author: DirectoryAuthor,
+  { person, remember }: { readonly person: string; readonly remember: Remember<DirectoryPerson> },
+): Promise<DirectoryPerson> {
+  return changePerson(deps, { person, remember }, (stream) => {
+    const { now, seq, book } = stream;
+    const before = stream.person;
+    if (before.leftAt !== null) return { drafts: [], writes: [], result: before };
+    const running = before.grants.filter((grant) => !isOver(grant, now));
+    const telling = { author, book };
+    const end = { at: now, reason: 'PERSON_REMOVED' } as const;
+    const ended = before.grants.map((grant) =>
+      running.includes(grant) ? { ...grant, endedAt: now } : grant,
+    );
+    return {
+      drafts: [
+        ...running.map((grant) => endedDraft(telling, grant, end)),
+        changedDraft(telling, { person, change: 'left', seq: seq + running.length, values: {} }),
+      ],
+      writes: [
+        markLeft(person, now),
+        ...(running.length > 0
+          ? [
+              endGrants(
+                running.map(({ id }) => id),
+                now,
+              ),
+            ]
+          : []),
+      ],
+      result: { ...before, leftAt: now, grants: ended },
+    };
+  });
 }
 
-function grantedDraft(author: DirectoryAuthor, grant: Grant, book: Book): Draft {
-  return {
-    ...envelope(author, book),
-    kind: 'role_granted',
-    cmd: commandKey(grant.id, 'granted'),
-    body: {
-      grant: grant.id,
-      person_c: book.of(subjectOf({ type: 'person', id: grant.person })),
-      role: grant.role,
-      from: grant.from,
-      until: grant.until,
-      source: author.source,
-      request: null,
-      scope: null,
-    },
-  };
+/** @returns whether a grant has ended, by time or because somebody ended it. */
+function isOver({ until, endedAt }: Pick<Grant, 'until' | 'endedAt'>, now: Instant): boolean {
+  return (until !== null && until <= now) || endedAt !== null;
 }

@@ -18,3 +18,5 @@ export const referencePlace = (stream: string, subject: string): string =>
 
 export const answerPlace = (name: { principal: string; route: string; key: string }): string =>
   `answer/${name.principal}/${name.route}/${name.key}`;
+
+export const exceptionReasonPlace = (id: string): string => `exception/${id}/reason`;

@@ -1,5 +1,5 @@
 import type { PolicyProblem } from '../domain/policy-problems.ts';
-import { compileCondition } from './conditions.ts';
+import { compileCondition, compileMoment } from './conditions.ts';
 import { isLonger, isUsableDuration, POLICY_LIMITS } from './policy-schema.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -32,8 +32,28 @@ function ruleProblems(rule: Fields, at: string): PolicyProblem[] {
   const stages = entriesOf(rule['stages'], POLICY_LIMITS.stages);
   return [
     ...conditionProblem(rule, at),
+    ...overrideProblems(rule['override'], `${at}/override`),
     ...stages.flatMap(([stage, index]) => stageProblems(stage, `${at}/stages/${index}`)),
   ];
+}
+
+/** A second person can be asked for only where somebody may act at all. */
+function overrideProblems(override: unknown, at: string): PolicyProblem[] {
+  if (!isFields(override) || !Array.isArray(override['effects'])) return [];
+  const { effects } = override;
+  const seconds = Array.isArray(override['secondPerson'])
+    ? override['secondPerson'].slice(0, 3)
+    : [];
+  return seconds.flatMap((effect: unknown, index) =>
+    typeof effect !== 'string' || effects.includes(effect)
+      ? []
+      : [
+          {
+            pointer: `${at}/secondPerson/${index}`,
+            message: `"${effect.slice(0, 20)}" is none of the effects`,
+          },
+        ],
+  );
 }
 
 function reservedId(document: Fields): PolicyProblem[] {
@@ -51,7 +71,26 @@ function conditionProblem(fields: Fields, at: string): PolicyProblem[] {
 }
 
 function stageProblems(stage: Fields, at: string): PolicyProblem[] {
-  return [...kindProblems(stage, at), ...timeProblems(stage, at), ...groupNames(stage, at)];
+  return [
+    ...kindProblems(stage, at),
+    ...timeProblems(stage, at),
+    ...deadlineProblems(stage, at),
+    ...groupNames(stage, at),
+  ];
+}
+
+/** A time that comes with the request is the requester's choice: it may end a stage, never pass it. */
+function deadlineProblems({ deadlineAt, onTimeout }: Fields, at: string): PolicyProblem[] {
+  if (typeof deadlineAt !== 'string' || deadlineAt.length > POLICY_LIMITS.condition) return [];
+  const compiled = compileMoment(deadlineAt);
+  const passes = onTimeout === 'approve' || onTimeout === 'next-stage';
+  const message = `would pass the stage at a time that the requester chooses (deadlineAt): let it expire`;
+  return [
+    ...(compiled.ok
+      ? []
+      : [{ pointer: `${at}/deadlineAt`, message: `deadline: ${compiled.message}` }]),
+    ...(passes ? [{ pointer: `${at}/onTimeout`, message }] : []),
+  ];
 }
 
 /** A stage asks one role, or parallel groups. */
@@ -100,9 +139,10 @@ function repeatedNames(
 ): PolicyProblem[] {
   const seen = new Set<unknown>();
   return entries.flatMap(([{ name }, index]) => {
-    const repeated = typeof name === 'string' && seen.has(name);
+    if (typeof name !== 'string') return [];
+    const repeated = seen.has(name);
     seen.add(name);
-    const message = `a second ${what} is named ${JSON.stringify(String(name).slice(0, POLICY_LIMITS.name))}`;
+    const message = `a second ${what} is named ${JSON.stringify(name.slice(0, POLICY_LIMITS.name))}`;
     return repeated ? [{ pointer: `${at}/${index}/name`, message }] : [];
   });
 }

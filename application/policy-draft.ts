@@ -33,6 +33,11 @@ export function readablePolicy(document: unknown): Policy | null {
     enabled,
     when: null,
     objective: null,
+    owner: null,
+    reviewBy: null,
+    effective: null,
+    mode: 'enforced',
+    requireAcknowledgement: false,
     controls: [],
     tier: [],
     rules: document['rules'].slice(0, POLICY_LIMITS.rules).map(ruleOf),
@@ -56,6 +61,7 @@ function ruleOf(value: unknown, index: number): Rule {
     // A condition that cannot be read is one all the same: it does not match always.
     when: fields !== null && fields['when'] === undefined ? null : 'false',
     effect: isEffect(effect) ? effect : stages.length > 0 ? 'review' : 'approve',
+    controls: [],
     stages,
     requireView: null,
     override: null,
@@ -86,6 +92,8 @@ function stageOf(value: unknown, index: number, all: readonly unknown[]): Stage 
       ? listOf(fields['distinctFrom'], POLICY_LIMITS.stages).map((name) => textOr(name, UNREADABLE))
       : [],
     assurance: 0,
+    calendar: null,
+    deadlineAt: null,
   };
 }
 
@@ -103,7 +111,14 @@ function groupOf(value: unknown): Group {
   const { quorum } = fields;
   const role = textOr(fields['role'], UNREADABLE);
   const people = typeof quorum === 'number' && quorum >= 1 ? quorum : 1;
-  return { name: role, role, quorum: people, rejectQuorum: 1 };
+  return {
+    name: role,
+    role,
+    quorum: people,
+    rejectQuorum: 1,
+    conditions: { team: [], region: [] },
+    trainings: [],
+  };
 }
 
 function escalationOf(value: unknown, index: number): Escalation {

@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import type { Policy, Rule, Stage } from '../domain/policy.ts';
+import type { Group, Policy, Rule, Stage } from '../domain/policy.ts';
 import type { PolicyProblem } from '../domain/policy-problems.ts';
 import { documentProblems } from './policy-checks.ts';
 import { readablePolicy } from './policy-draft.ts';
@@ -35,7 +35,6 @@ const LONGEST_MESSAGE = 400;
 
 /** Fields people ask for that are not there yet. */
 const NOT_YET: Readonly<Record<string, string>> = {
-  conditions: 'conditions on the reviewer are not supported yet',
   context: 'context schemas of a policy are not supported yet',
   contextSchema: 'context schemas of a policy are not supported yet',
 };
@@ -78,7 +77,12 @@ function parseDocumentAt(value: unknown, locate: Locate): PolicyParse {
     const shape = parsed.success
       ? []
       : parsed.error.issues.flatMap((issue) => toProblems(issue, value));
-    const problems = [...shape, ...documentProblems(value)];
+    // A text in the place of a list also has a length: only the first thing is said of one place.
+    const first = new Map(shape.toReversed().map((one) => [one.pointer, one]));
+    const problems = [
+      ...shape.filter((one) => first.get(one.pointer) === one),
+      ...documentProblems(value),
+    ];
     if (parsed.success && problems.length === 0)
       return { ok: true, policy: policyOf(parsed.data, 0), document: value as PolicyDocument };
     return { ok: false, problems: atMost(problems, locate), readable: readablePolicy(value) };
@@ -100,6 +104,20 @@ function atMost(problems: readonly PolicyProblem[], locate: Locate): PolicyProbl
   const shown = problems.slice(0, MOST_PROBLEMS).map((problem) => located(problem, locate));
   const rest = problems.length - shown.length;
   return rest === 0 ? shown : [...shown, { pointer: '', message: `and ${rest} more` }];
+}
+
+/**
+ * Problems that were found in what a text means, with their places in it.
+ *
+ * @param text one that `parsePolicy` could read.
+ */
+export function withPlaces(
+  problems: readonly PolicyProblem[],
+  { source: text, format }: { readonly source: string; readonly format: PolicyFormat },
+): PolicyProblem[] {
+  if (problems.length === 0) return [];
+  const source = readPolicySource(text, format);
+  return atMost(problems, source.ok ? source.locate : nowhere);
 }
 
 /** Adds problems of another kind, except at places that have one already; not too many in all. */
@@ -124,7 +142,26 @@ function toProblems(issue: z.core.$ZodIssue, document: unknown): PolicyProblem[]
         (Object.hasOwn(NOT_YET, key) ? NOT_YET[key] : null) ??
         `unknown field "${key.slice(0, 60)}"`,
     }));
-  return [{ pointer, message: messageOf(issue, valueAt(document, issue.path)) }];
+  const value = valueAt(document, issue.path);
+  if (issue.code === 'invalid_union') return unionProblems(issue, { value, pointer, document });
+  return [{ pointer, message: messageOf(issue, value) }];
+}
+
+/** Where a text or a list of texts may stand: what is wrong with the one that was written. */
+function unionProblems(
+  issue: Extract<z.core.$ZodIssue, { readonly code: 'invalid_union' }>,
+  at: { readonly value: unknown; readonly pointer: string; readonly document: unknown },
+): PolicyProblem[] {
+  const { value, pointer, document } = at;
+  const [asText, asList] = issue.errors;
+  const meant = Array.isArray(value) ? asList : typeof value === 'string' ? asText : undefined;
+  if (meant === undefined) {
+    const message = `must be text or a list of texts, not ${kindOf(value)}${hint('string', value)}`;
+    return [{ pointer, message }];
+  }
+  return meant.flatMap((inner) =>
+    toProblems({ ...inner, path: [...issue.path, ...inner.path] }, document),
+  );
 }
 
 function messageOf(issue: z.core.$ZodIssue, value: unknown): string {
@@ -179,6 +216,11 @@ function policyOf(shape: PolicyShape, version: number): Policy {
     enabled,
     when: shape.when ?? null,
     objective: shape.objective ?? null,
+    owner: shape.owner ?? null,
+    reviewBy: shape.reviewBy ?? null,
+    effective: shape.effective ?? null,
+    mode: shape.mode,
+    requireAcknowledgement: shape.requireAcknowledgement,
     controls,
     tier,
     rules: shape.rules.map(ruleOf),
@@ -186,14 +228,16 @@ function policyOf(shape: PolicyShape, version: number): Policy {
 }
 
 function ruleOf(shape: RuleShape): Rule {
-  const { name, effect, override = null, receipt } = shape;
+  const { name, effect, controls, override, receipt } = shape;
   return {
     name,
     when: shape.when ?? null,
     effect,
+    controls,
     stages: shape.stages.map(stageOf),
     requireView: shape.requireView ?? null,
-    override,
+    override:
+      override === undefined ? null : { ...override, breakGlass: override.breakGlass ?? null },
     slack:
       shape.slack === undefined ? null : { ...shape.slack, channel: shape.slack.channel ?? null },
     receipt,
@@ -202,7 +246,13 @@ function ruleOf(shape: RuleShape): Rule {
 
 function stageOf(shape: StageShape): Stage {
   const { name, reminders, escalations, onTimeout, distinctFrom, assurance } = shape;
-  const groups = shape.parallel?.map((group) => ({ ...group, name: group.name ?? group.role }));
+  const groups = shape.parallel?.map((group) => ({
+    name: group.name ?? group.role,
+    role: group.role,
+    quorum: group.quorum,
+    rejectQuorum: group.rejectQuorum,
+    ...askedOf(shape, group),
+  }));
   return {
     name,
     groups: groups ?? [plainGroup(shape)],
@@ -213,10 +263,31 @@ function stageOf(shape: StageShape): Stage {
     onTimeout,
     distinctFrom,
     assurance,
+    calendar: shape.calendar ?? null,
+    deadlineAt: shape.deadlineAt ?? null,
   };
 }
 
-function plainGroup({ name, role, quorum, rejectQuorum }: StageShape): Stage['groups'][number] {
+function plainGroup(shape: StageShape): Group {
+  const { name, role, quorum, rejectQuorum } = shape;
   if (role === undefined || quorum === undefined) throw new TypeError('a stage asks a role');
-  return { name, role, quorum, rejectQuorum: rejectQuorum ?? 1 };
+  return { name, role, quorum, rejectQuorum: rejectQuorum ?? 1, ...askedOf(shape, {}) };
+}
+
+/** What a stage asks of reviewers it asks in each of its groups; a group may ask for more. */
+function askedOf(
+  stage: StageShape,
+  group: Pick<StageShape, 'conditions' | 'trainings'>,
+): Pick<Group, 'conditions' | 'trainings'> {
+  const { team = [], region = [] } = { ...stage.conditions, ...definedOf(group.conditions) };
+  return {
+    conditions: { team, region },
+    trainings: [...(stage.trainings ?? []), ...(group.trainings ?? [])],
+  };
+}
+
+/** A group's own list replaces the stage's; an empty one says nothing. */
+function definedOf(conditions: StageShape['conditions']): Partial<Group['conditions']> {
+  const { team = [], region = [] } = conditions ?? {};
+  return { ...(team.length > 0 && { team }), ...(region.length > 0 && { region }) };
 }

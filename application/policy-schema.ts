@@ -17,6 +17,8 @@ export const POLICY_LIMITS = {
   text: 500,
   condition: 4_000,
   quorum: 100,
+  values: 20,
+  trainings: 20,
   minReason: 1_000,
 } as const;
 
@@ -84,11 +86,24 @@ function listOf<T extends z.ZodType>(item: T, most: number): z.ZodArray<T> {
 
 const quorum = count(POLICY_LIMITS.quorum);
 
+const oneOf = z
+  .union([line(POLICY_LIMITS.name), listOf(line(POLICY_LIMITS.name), POLICY_LIMITS.values)])
+  .transform((value) => (typeof value === 'string' ? [value] : value));
+
+const conditionsSchema = z.strictObject({ team: oneOf.default([]), region: oneOf.default([]) });
+
+const trainingsSchema = listOf(
+  z.strictObject({ course: id, version: count(1_000_000).default(1) }),
+  POLICY_LIMITS.trainings,
+);
+
 const groupSchema = z.strictObject({
   name: name.optional().describe('the role when absent'),
   role,
   quorum,
   rejectQuorum: quorum.default(1),
+  conditions: conditionsSchema.optional(),
+  trainings: trainingsSchema.optional(),
 });
 
 const escalationSchema = z.strictObject({
@@ -114,6 +129,10 @@ const stageSchema = z.strictObject({
   onTimeout: z.enum(['expire', 'next-stage', 'approve']).default('expire'),
   distinctFrom: listOf(name, POLICY_LIMITS.stages).default([]),
   assurance: z.literal([0, 1, 2, 3]).default(0),
+  conditions: conditionsSchema.optional().describe('of every group of the stage'),
+  trainings: trainingsSchema.optional().describe('of every group of the stage'),
+  calendar: id.optional(),
+  deadlineAt: condition.optional(),
 });
 
 const overrideSchema = z.strictObject({
@@ -122,6 +141,9 @@ const overrideSchema = z.strictObject({
   effects: listOf(z.enum(['stop', 'reverse', 'force']), 3)
     .min(1, 'must name at least one effect')
     .default(['stop', 'reverse', 'force']),
+  assurance: z.literal([0, 1, 2, 3]).default(0),
+  secondPerson: listOf(z.enum(['stop', 'reverse', 'force']), 3).default([]),
+  breakGlass: z.strictObject({ role, due: duration.default('P3D') }).optional(),
 });
 
 const slackSchema = z.strictObject({
@@ -137,6 +159,7 @@ const ruleSchema = z.strictObject({
   name,
   when: condition.optional(),
   effect: z.enum(EFFECTS),
+  controls: listOf(line(POLICY_LIMITS.name * 2), POLICY_LIMITS.controls).default([]),
   stages: listOf(stageSchema, POLICY_LIMITS.stages).default([]),
   requireView: z.boolean().optional(),
   override: overrideSchema.optional(),
@@ -159,6 +182,12 @@ export const policySchema = z.strictObject({
   controls: listOf(line(POLICY_LIMITS.name * 2), POLICY_LIMITS.controls).default([]),
   owner: line(POLICY_LIMITS.name).optional(),
   reviewBy: z.string().refine(isDate, 'must be a date that exists, such as 2027-01-31').optional(),
+  effective: z
+    .string()
+    .refine(isInstant, 'must be an instant such as 2027-01-31T00:00:00.000Z')
+    .optional(),
+  mode: z.enum(['enforced', 'shadow']).default('enforced'),
+  requireAcknowledgement: z.boolean().default(false),
   tier: listOf(
     z.strictObject({ when: condition, atLeast: z.enum(RISK_TIERS) }),
     POLICY_LIMITS.tierRules,

@@ -1,4 +1,6 @@
 import type { AssuranceLevel } from '../domain/policy.ts';
+import type { Candidate } from '../domain/reviewer.ts';
+import type { Reader } from '../domain/visibility.ts';
 import type { Surface } from '../ledger/record.ts';
 
 /** An app or agent, as its key says. */
@@ -12,11 +14,9 @@ export interface AppPrincipal {
 }
 
 /** A person, with the roles in force when the credential was checked. The step reads them again. */
-export interface PersonPrincipal {
+export interface PersonPrincipal extends Candidate {
   readonly type: 'person';
-  readonly id: string;
   readonly dekId: string;
-  readonly roles: readonly string[];
   readonly assurance: AssuranceLevel;
   readonly method: 'sample_token';
 }
@@ -41,4 +41,14 @@ export function subjectOf(principal: {
   readonly id: string;
 }): string {
   return `${principal.type}:${principal.id}`;
+}
+
+/** Whose requests a principal may know of: a person's own roles, and those of people whom they stand in for. */
+export function readerOf(principal: Principal): Reader {
+  if (principal.type === 'app') return { type: 'app', id: principal.id };
+  const { id, roles, standsFor } = principal;
+  const lent = standsFor.flatMap(({ principal: one, role }) =>
+    role === null ? one.roles : one.roles.filter((held) => held === role),
+  );
+  return { type: 'person', id, roles: [...new Set([...roles, ...lent])] };
 }

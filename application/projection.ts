@@ -1,32 +1,21 @@
-import { statusOf, type Decision, type RequestState } from '../domain/request.ts';
+import { statusOf, type Decision } from '../domain/request.ts';
 import { policyVersionName } from '../domain/policy.ts';
 import type { LedgerRecord } from '../ledger/record.ts';
 import type { CheckedRecord } from '../ledger/verify.ts';
-import type { StoredHead } from '../prisma/ledger-store.ts';
 import { subjectOf } from './principal.ts';
+import { actProblems } from './projection-acts.ts';
+import {
+  sentences,
+  type Comparison,
+  type Of,
+  type ProjectedRequest,
+} from './projection-comparison.ts';
+import { stageProblems } from './projection-stage.ts';
+
+export type { ProjectedRequest } from './projection-comparison.ts';
 
 // What programs read of a request is made from the same step that seals its records. Here it is held
 // against them: a row that somebody changed says something that no record says.
-
-type Of<K extends LedgerRecord['kind']> = Extract<LedgerRecord, { readonly kind: K }>;
-
-/** A request as its row has it. */
-export interface ProjectedRequest {
-  readonly kind: string;
-  readonly status: string;
-  readonly tier: string;
-  readonly requesterType: string;
-  readonly requesterId: string;
-  readonly state: RequestState;
-  readonly head: StoredHead;
-}
-
-interface Comparison {
-  readonly row: ProjectedRequest;
-  readonly sealed: readonly LedgerRecord[];
-  /** The commitment that stands for a subject in this stream; undefined where none does. */
-  readonly refOf: (subject: string) => string | undefined;
-}
 
 /**
  * @param records of the request's stream, all of them sound.
@@ -46,7 +35,9 @@ export function projectionProblems(
     ...contentProblems(comparison),
     ...decisionProblems(comparison),
     ...stageProblems(comparison),
+    ...actProblems(comparison),
     ...resolutionProblems(comparison),
+    ...debtProblems(comparison),
   ];
 }
 
@@ -137,19 +128,16 @@ function isSame(shown: Decision, { body, ts }: Of<'decided'>, refOf: Comparison[
     shown.verdict === body.verdict &&
     shown.stage === body.stage &&
     shown.at === ts &&
+    isOnSameRight(shown, body) &&
     person === body.person_c &&
     by === body.delegated_by_c
   );
 }
 
-function stageProblems({ row, sealed }: Comparison): readonly string[] {
-  const { stage } = row.state;
-  if (stage === null) return [];
-  const opened = sealed.findLast(
-    (record): record is Of<'stage_opened'> => record.kind === 'stage_opened',
-  );
-  if (opened?.body.stage === stage.index && opened.body.deadline === stage.deadline) return [];
-  return ['another stage is shown as open, or another deadline, than was sealed'];
+/** Records of version 0 do not say under which role or delegation somebody decided. */
+function isOnSameRight(shown: Decision, body: Of<'decided'>['body']): boolean {
+  if (!('delegation' in body)) return true;
+  return shown.delegation === body.delegation && (shown.role === null || shown.role === body.role);
 }
 
 function resolutionProblems({ row, sealed, refOf }: Comparison): readonly string[] {
@@ -177,14 +165,32 @@ function resolutionProblems({ row, sealed, refOf }: Comparison): readonly string
   ]);
 }
 
+/** A review that is owed takes a right away: who owes it, until when, and whether it was paid. */
+function debtProblems({ row, sealed, refOf }: Comparison): readonly string[] {
+  const { debt } = row.state;
+  const last = sealed.findLast(
+    (record): record is Of<'review_debt'> => record.kind === 'review_debt',
+  );
+  if (debt === null && last === undefined) return [];
+  const words = { open: 'opened', overdue: 'overdue', settled: 'settled' } as const;
+  const isSame =
+    debt !== null &&
+    last?.body.debt === debt.id &&
+    last.body.due === debt.due &&
+    last.body.change === words[debt.status] &&
+    last.body.person_c === refOf(subjectOf({ type: 'person', id: debt.person }));
+  return isSame ? [] : ['a review is shown as owed otherwise than it was sealed'];
+}
+
 /** Whoever can end a request by an act of their own. */
 function actorsOf(record: LedgerRecord): readonly string[] {
   const { kind, body } = record;
-  if (kind === 'decided' || kind === 'overridden') return [body.person_c];
+  if (kind === 'decided') return [body.person_c];
+  if (kind === 'overridden')
+    return [
+      body.person_c,
+      ...('second_c' in body && body.second_c !== null ? [body.second_c] : []),
+    ];
   if (kind === 'withdrawn' && body.person_c !== null) return [body.person_c];
   return [];
-}
-
-function sentences(claims: readonly (readonly [holds: boolean, otherwise: string])[]): string[] {
-  return claims.flatMap(([holds, otherwise]) => (holds ? [] : [otherwise]));
 }

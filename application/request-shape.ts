@@ -1,10 +1,17 @@
+import { withDelegations } from '../domain/delegation.ts';
+import { openQuestions } from '../domain/discussion.ts';
 import { eligibility } from '../domain/eligibility.ts';
 import { policyVersionName } from '../domain/policy.ts';
 import { tallyOf } from '../domain/quorum.ts';
-import { statusOf, type RequestState, type Resolution } from '../domain/request.ts';
+import { statusOf, type OpenStage, type RequestState, type Resolution } from '../domain/request.ts';
 import { decisionsOf, stageAt } from '../domain/stage.ts';
 import type { Instant } from '../domain/instant.ts';
-import { peopleWithRoles, reading, type PersonFacts } from '../prisma/directory-store.ts';
+import {
+  factsOfPeople,
+  peopleWithRoles,
+  reading,
+  type PersonFacts,
+} from '../prisma/directory-store.ts';
 import type { RequestRow } from '../prisma/request-store.ts';
 import type { Deps } from './deps.ts';
 import { ApplicationError } from './error.ts';
@@ -26,9 +33,29 @@ export interface RequestShape {
   readonly heldBy: readonly { readonly fact: string; readonly reason: string }[];
   readonly decisions: readonly DecisionShape[];
   readonly resolution: ResolutionShape | null;
+  /** What the policy and the rule support: every decision on it inherits that. */
+  readonly controls: readonly string[];
+  /** Who has said that they are at it. */
+  readonly claims: OpenStage['claims'];
+  /** Since when the clock stands because of a question. */
+  readonly pausedSince: Instant | null;
+  /** Ids of the questions that stop the clock. */
+  readonly openQuestions: readonly string[];
+  /** People who asked for an override that waits for a second one. */
+  readonly proposals: RequestState['proposals'];
+  /** The review that a broken glass owes. */
+  readonly debt: RequestState['debt'];
+  /** The request that this one opens again. */
+  readonly reopens: string | null;
   readonly requester: { readonly type: string; readonly id: string };
   readonly createdAt: Instant;
-  readonly links: { readonly self: string; readonly chain: string; readonly console: string };
+  readonly links: {
+    readonly self: string;
+    readonly chain: string;
+    /** The exact text that governs. */
+    readonly policy: string;
+    readonly console: string;
+  };
 }
 
 export interface StageShape {
@@ -79,7 +106,13 @@ const UNREADABLE = '[cannot be read: the stored text was changed or encrypted wi
 export async function shapesOf(deps: Deps, rows: readonly ShapedRow[]): Promise<RequestShape[]> {
   const reader = reading(deps.db);
   const roles = [...new Set(rows.flatMap((row) => row.state.stage?.roles.flat() ?? []))];
-  const people = roles.length === 0 ? [] : await peopleWithRoles(reader, roles, deps.now());
+  const handedTo = [...new Set(rows.flatMap(({ state }) => state.delegations.map(({ to }) => to)))];
+  const now = deps.now();
+  const [holders, others] = await Promise.all([
+    roles.length === 0 ? [] : peopleWithRoles(reader, roles, now),
+    handedTo.length === 0 ? [] : factsOfPeople(reader, handedTo, now),
+  ]);
+  const people = [...new Map([...others, ...holders].map((one) => [one.id, one])).values()];
   await makeReadable(deps, rows);
   return rows.map((row) => shapeOf(deps, row, people));
 }
@@ -166,7 +199,7 @@ export function shapeOf(deps: Deps, row: ShapedRow, people: readonly PersonFacts
     actionDigest: state.actionDigest,
     contentDigest: state.contentDigest,
     policy: { id: policy.id, version: policy.version, rule: policy.rule.name },
-    stage: stageShape(state, people),
+    stage: stageShape(state, people, deps.now()),
     heldBy: state.heldBy,
     decisions: state.decisions.map(({ person, delegatedBy, verdict, stage, at }) => ({
       person,
@@ -179,24 +212,37 @@ export function shapeOf(deps: Deps, row: ShapedRow, people: readonly PersonFacts
       state,
       row.reason === null ? null : words(reasonPlace(row.id), row.reason),
     ),
+    controls: policy.controls,
+    claims: state.stage?.claims ?? [],
+    pausedSince: state.stage?.pausedSince ?? null,
+    openQuestions: openQuestions(state).map((question) => question.id),
+    proposals: state.proposals,
+    debt: state.debt,
+    reopens: state.reopens?.requestId ?? null,
     requester: { type: requester.type, id: requester.id },
     createdAt: state.createdAt,
     links: {
       self: `${deps.publicUrl}/v1/requests/${row.id}`,
       chain: `${deps.publicUrl}/v1/requests/${row.id}/chain`,
+      policy: `${deps.publicUrl}/v1/requests/${row.id}/policy`,
       console: `${deps.publicUrl}/requests/${row.id}`,
     },
   };
 }
 
 /** Who may decide in the stage or has; who is excluded by a rule is not named. */
-function stageShape(state: RequestState, people: readonly PersonFacts[]): StageShape | null {
+function stageShape(
+  state: RequestState,
+  people: readonly PersonFacts[],
+  now: Instant,
+): StageShape | null {
   const { stage } = state;
   if (stage === null) return null;
   const rule = stageAt(state, stage.index);
   const here = decisionsOf(state, stage.index);
   const belongs = (person: PersonFacts): boolean => {
-    const may = eligibility(state, stage, person);
+    const candidate = withDelegations(state, person, { principals: people, now });
+    const may = eligibility(state, stage, candidate);
     return may.kind === 'eligible' || may.reason === 'ALREADY_DECIDED';
   };
   return {
@@ -205,7 +251,10 @@ function stageShape(state: RequestState, people: readonly PersonFacts[]): StageS
     of: state.policy.rule.stages.length,
     ...tallyOf(rule, here),
     deadline: stage.deadline,
-    eligible: people.filter(belongs).map((person) => person.id),
+    eligible: people
+      .filter(belongs)
+      .map((person) => person.id)
+      .sort(),
     decided: here.map((decision) => decision.person),
   };
 }

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { deleteTokens, findPerson, insertToken } from '../prisma/directory-store.ts';
+import { deleteTokens, findPerson, insertToken } from '../prisma/people-store.ts';
 import { findApp } from '../prisma/app-store.ts';
+import { reading } from '../prisma/directory-store.ts';
 import { createApp, getApp, isLive, issueKey, revokeKey } from './apps.ts';
 import type { Deps } from './deps.ts';
 import { secretHash } from './secret.ts';
-import { addPerson, type DirectoryAuthor } from './people.ts';
+import type { DirectoryAuthor } from './directory-changes.ts';
+import { addPerson } from './people.ts';
 import { BY_ENGINE } from './sealing.ts';
 import { SCOPES } from './principal.ts';
 
@@ -54,7 +56,7 @@ const unremembered = (): void => undefined;
 /** Adds the sample people, the sample app and its owner where they are missing. Changes nothing else. */
 export async function ensureSampleDirectory(deps: Deps): Promise<void> {
   for (const { id, name, roles } of [...SAMPLE_PEOPLE, SAMPLE_OWNER]) {
-    if ((await findPerson(deps.db, id)) !== null) continue;
+    if ((await findPerson(reading(deps.db), id)) !== null) continue;
     await addPerson(deps, AUTHOR, { person: { id, name, roles }, remember: unremembered });
   }
   if ((await findApp(deps.db, SAMPLE_APP.id)) === null)

@@ -57,7 +57,17 @@ export interface RequestSealing {
   /** Blobs that the request's first record and its views rest on. */
   readonly refs: readonly BlobRef[];
   /** Who could decide in each stage that opened, or was reminded, in this step. */
-  readonly eligible: ReadonlyMap<number, readonly string[]>;
+  readonly eligible: ReadonlyMap<number, StagePeople>;
+  /** Who could decide because of an escalation of this step, by the role it turned to. */
+  readonly escalatedTo: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Who could decide in a stage at one instant. */
+export interface StagePeople {
+  /** Ids per group of the stage. */
+  readonly groups: readonly (readonly string[])[];
+  /** How many hold a role of it and may not. */
+  readonly excluded: number;
 }
 
 export interface Sealed {

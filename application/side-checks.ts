@@ -1,6 +1,11 @@
 import { sha256Hex } from '../ledger/hash.ts';
+import { jcs } from '../ledger/jcs.ts';
 import { commitmentsOf, PERSON_PATH, type LedgerRecord } from '../ledger/record.ts';
+import { subjectOf } from './principal.ts';
 import type { SideRows } from '../prisma/side-store.ts';
+import { calendarIn } from './calendars.ts';
+import { directoryProblems } from './directory-checks.ts';
+import { policyRowProblems } from './policy-row-checks.ts';
 
 // What lies beside the records of a stream, held against them: the rows that open commitments, and the
 // rows of the directory, of apps and of policies that rules are read from.
@@ -12,10 +17,12 @@ export function sideProblems(sealed: readonly LedgerRecord[], rows: SideRows): r
   return [
     ...openingProblems(sealed, rows),
     ...viewProblems(sealed, rows),
-    ...grantProblems(sealed, rows),
+    ...directoryProblems(sealed, rows),
     ...keyProblems(sealed, rows),
-    ...policyProblems(sealed, rows),
+    ...policyRowProblems(sealed, rows),
+    ...debtRowProblems(sealed, rows),
     ...logKeyProblems(sealed, rows),
+    ...calendarRowProblems(sealed, rows),
   ];
 }
 
@@ -46,23 +53,29 @@ function viewProblems(sealed: readonly LedgerRecord[], { views }: SideRows): rea
   return wrong.length === 0 ? [] : [`${wrong.length} views are kept that were never sealed`];
 }
 
-/** Rights are read from rows: each must have been granted in a record, as it is. */
-function grantProblems(sealed: readonly LedgerRecord[], { grants }: SideRows): readonly string[] {
-  const granted = new Map(
-    sealed.filter(kindOf('role_granted')).map(({ body }) => [body.grant, body]),
+/** Who owes a review may not override: each debt must be there, as it was opened, paid where that was sealed. */
+function debtRowProblems(
+  sealed: readonly LedgerRecord[],
+  { debts, references }: SideRows,
+): readonly string[] {
+  const changes = sealed.filter(kindOf('review_debt')).map(({ body }) => body);
+  const opened = new Map(
+    changes.flatMap((body) => (body.change === 'opened' ? [[body.debt, body] as const] : [])),
   );
-  const ended = new Map(sealed.filter(kindOf('role_ended')).map(({ body }) => [body.grant, body]));
-  const problems = grants.flatMap(({ id, role, from, until }) => {
-    const body = granted.get(id);
-    if (body === undefined) return [`the role ${role} was never granted in a record`];
-    const end = ended.get(id);
-    const until_ = end !== undefined && 'at' in end ? end.at : body.until;
-    const isSame = body.role === role && body.from === from && until_ === until;
-    return isSame ? [] : [`the role ${role} is kept otherwise than it was granted`];
-  });
-  const kept = new Set(grants.map(({ id }) => id));
-  const gone = [...granted.keys()].filter((id) => !kept.has(id)).length;
-  return gone === 0 ? problems : [...problems, `${gone} granted roles are gone`];
+  const refs = new Map(references.map(({ subject, c }) => [subject, c]));
+  const paid = new Set(changes.flatMap((body) => (body.change === 'settled' ? [body.debt] : [])));
+  const wrong = debts.filter(
+    ({ id, person, due, isSettled }) =>
+      opened.get(id)?.due !== due ||
+      opened.get(id)?.person_c !== refs.get(subjectOf({ type: 'person', id: person })) ||
+      isSettled !== paid.has(id),
+  ).length;
+  const kept = new Set(debts.map(({ id }) => id));
+  const gone = [...opened.keys()].filter((id) => !kept.has(id)).length;
+  return [
+    ...(wrong === 0 ? [] : [`${wrong} reviews are owed otherwise than it was sealed`]),
+    ...(gone === 0 ? [] : [`${gone} reviews that are owed are gone`]),
+  ];
 }
 
 function keyProblems(sealed: readonly LedgerRecord[], { appKeys }: SideRows): readonly string[] {
@@ -75,21 +88,6 @@ function keyProblems(sealed: readonly LedgerRecord[], { appKeys }: SideRows): re
     if (!named.has(id)) return [`the key ${id} was never made in a record`];
     return revoked.has(id) && !isRevoked ? [`the key ${id} was revoked, and works`] : [];
   });
-}
-
-function policyProblems(
-  sealed: readonly LedgerRecord[],
-  { policyVersions }: SideRows,
-): readonly string[] {
-  const published = new Map(
-    sealed.filter(kindOf('policy_changed')).map(({ body }) => [body.version, body.policy_digest]),
-  );
-  const wrong = policyVersions.flatMap(({ version, source }) =>
-    published.get(version) === sha256Hex(source) ? [] : [`version ${version} has another text`],
-  );
-  const kept = new Set(policyVersions.map(({ version }) => version));
-  const gone = [...published.keys()].filter((version) => !kept.has(version));
-  return [...wrong, ...gone.map((version) => `version ${version} is gone`)];
 }
 
 function logKeyProblems(sealed: readonly LedgerRecord[], { logKeys }: SideRows): readonly string[] {
@@ -109,4 +107,29 @@ function logKeyProblems(sealed: readonly LedgerRecord[], { logKeys }: SideRows):
     ...(strange === 0 ? [] : [`${strange} keys of the log were never sealed`]),
     ...(gone === 0 ? [] : [`${gone} keys of the log are gone`]),
   ];
+}
+
+/** Times are computed from rows: each version says what was sealed, and the newest sealed one is in force. */
+function calendarRowProblems(
+  sealed: readonly LedgerRecord[],
+  { calendarVersions }: SideRows,
+): readonly string[] {
+  const published = new Map<string, string | null>();
+  const newest = new Map<string, number>();
+  for (const { body } of sealed.filter(kindOf('register_changed'))) {
+    if (body.register !== 'calendar' || body.version === null) continue;
+    published.set(`${body.item}@${body.version}`, body.digest);
+    newest.set(body.item, Math.max(body.version, newest.get(body.item) ?? 0));
+  }
+  const kept = new Set(calendarVersions.map(({ id, version }) => `${id}@${version}`));
+  const gone = [...published.keys()].filter((name) => !kept.has(name));
+  const wrong = calendarVersions.flatMap(({ id, version, source, document, newest: inForce }) => {
+    const name = `${id}@${version}`;
+    if (published.get(name) !== sha256Hex(source)) return [`calendar ${name} has another text`];
+    if (jcs(calendarIn(source)) !== jcs(document)) return [`calendar ${name} is read otherwise`];
+    return inForce === newest.get(id)
+      ? []
+      : [`calendar ${id} is not in force as its newest version`];
+  });
+  return [...wrong, ...gone.map((name) => `calendar ${name} is gone`)];
 }

@@ -1,35 +1,31 @@
-import { randomUUID } from 'node:crypto';
-import { openRequest, type Applied, type Submission } from '../domain/apply.ts';
-import { bindPolicy, type Binding } from '../domain/binding.ts';
-import type { Instant } from '../domain/instant.ts';
-import { fallbackPolicy, policyVersionName } from '../domain/policy.ts';
-import type { Requester } from '../domain/request.ts';
-import type { StepResult } from '../domain/step-result.ts';
-import { LedgerError } from '../ledger/error.ts';
-import { sha256Hex } from '../ledger/hash.ts';
-import { jcs } from '../ledger/jcs.ts';
+import type { Reopened } from '../domain/request.ts';
 import { factsOfPeople, reading, type PersonFacts } from '../prisma/directory-store.ts';
 import { isPolicyFence, violatedUnique } from '../prisma/fault.ts';
 import { insertKeyUse, KEY_CONSTRAINT } from '../prisma/idempotency-store.ts';
-import { insertKey, type StoredKey } from '../prisma/key-store.ts';
-import { policyFence } from '../prisma/policy-store.ts';
-import { insertRequest } from '../prisma/request-store.ts';
-import { eligibleInStages, resultOf } from './advance-request.ts';
-import { conditionsFor } from './conditions.ts';
-import { submittedFacts, type Content } from './content.ts';
+import type { Tx } from '../prisma/transaction.ts';
+import { bindRequest } from './bind-request.ts';
+import type { Content } from './content.ts';
 import type { Deps } from './deps.ts';
 import { ApplicationError } from './error.ts';
-import { closedAnswer, replay, type KeyUse, type Replayable } from './idempotency.ts';
-import { contentPlace, titlePlace } from './places.ts';
-import type { PolicyCache, PolicySet } from './policies.ts';
-import { subjectOf, type Caller, type Principal } from './principal.ts';
-import { shapeOf, type RequestShape } from './request-shape.ts';
-import { sealRequestEvents, type Sealed, type SealedBy } from './sealing.ts';
+import { countUses } from './exception-uses.ts';
+import { closedAnswer, replay, type Answer, type KeyUse, type Replayable } from './idempotency.ts';
+import {
+  gateOf,
+  newRequestId,
+  openIntake,
+  requesterOf,
+  writeIntake,
+  type Intake,
+  type IntakeAsked,
+  type NeededGate,
+} from './intake.ts';
+import type { PolicyCache } from './policies.ts';
+import type { Caller, Principal } from './principal.ts';
 
 export interface SubmitDeps extends Deps {
   readonly policies: PolicyCache;
   /** Starts the request's workflow soon; the outbox does it if this is lost. Never throws. */
-  readonly gateNeeded: (gate: { requestId: string; kind: string; step: StepResult }) => void;
+  readonly gateNeeded: (gate: NeededGate) => void;
 }
 
 /** How often policies may be published while one submission is being written. */
@@ -46,17 +42,21 @@ const MAX_FENCES = 5;
 export async function submitRequest(
   deps: SubmitDeps,
   caller: Caller,
-  submitted: { readonly content: Content; readonly key: KeyUse | null },
+  submitted: {
+    readonly content: Content;
+    readonly key: KeyUse | null;
+    /** The request that is asked for again. */
+    readonly reopens?: Reopened;
+  },
 ): Promise<Replayable> {
-  const { content, key } = submitted;
+  const { content, key, reopens = null } = submitted;
   assertMaySubmit(caller.principal, content.kind);
   const earlier = await replay(deps, key);
   if (earlier !== null) return earlier;
   const people = await peopleNamed(deps, caller.principal, content);
   for (let attempt = 1; ; attempt += 1) {
-    const intake = await openIntake(deps, caller, { content, people });
     try {
-      return await store(deps, intake, key);
+      return await takeIn(deps, caller, { content, people, key, reopens });
     } catch (error) {
       if (violatedUnique(error) === KEY_CONSTRAINT) {
         const first = await replay(deps, key); // another call with the key was faster
@@ -68,14 +68,15 @@ export async function submitRequest(
   }
 }
 
-function assertMaySubmit(principal: Principal, kind: string): void {
+/** @throws ApplicationError FORBIDDEN when the app's key is not for requests of this kind. */
+export function assertMaySubmit(principal: Principal, kind: string): void {
   if (principal.type === 'person') return;
   if (principal.kinds.includes('*') || principal.kinds.includes(kind)) return;
   throw new ApplicationError('FORBIDDEN', `This app may not submit requests of kind "${kind}".`);
 }
 
 /** @throws ApplicationError VALIDATION_FAILED when somebody named does not exist. */
-async function peopleNamed(
+export async function peopleNamed(
   deps: Deps,
   principal: Principal,
   content: Content,
@@ -94,223 +95,71 @@ async function peopleNamed(
   return people;
 }
 
-/** Everything of one submission before it is written. */
-interface Intake {
-  readonly requestId: string;
+interface Submitted {
   readonly content: Content;
-  readonly applied: Applied;
-  readonly key: StoredKey;
-  readonly sealed: Sealed;
-  readonly shape: RequestShape;
-  readonly title: Uint8Array;
-  readonly generation: string;
-  readonly now: Instant;
+  readonly people: readonly PersonFacts[];
+  readonly key: KeyUse | null;
+  readonly reopens: Reopened | null;
 }
 
-async function openIntake(
+async function takeIn(
   deps: SubmitDeps,
   caller: Caller,
-  { content, people }: { readonly content: Content; readonly people: readonly PersonFacts[] },
-): Promise<Intake> {
+  { content, people, key, reopens }: Submitted,
+): Promise<Replayable> {
   const now = deps.now();
   const policies = await deps.policies.current();
   const requester = requesterOf(caller.principal);
-  const binding = bind(deps, policies, { content, requester, now });
-  const requestId = randomUUID();
-  const digests = digestsOf(content, policyVersionName(binding.policy));
-  const submission: Submission = {
-    requestId,
-    kind: content.kind,
-    requester,
-    onBehalfOf: content.onBehalfOf ?? null,
-    actionDigest: digests.action.sha256,
-    contentDigest: digests.content.sha256,
+  const binding = bindRequest(deps, policies, { content, requester, now });
+  const asked: IntakeAsked = {
+    ...{ requestId: newRequestId(), content, people, policies, binding, now },
+    ...{ reopens, aboutStream: null },
   };
-  const applied = openRequest(submission, binding, now);
-  const eligible = await eligibleInStages(reading(deps.db), applied, now);
-  const asked = eligible.people;
-  const key = deps.vault.createKey(`request:${requestId}`);
-  const keys = await personKeys(deps, caller.principal, [...people, ...asked]);
-  const sealed = sealRequestEvents(deps, {
-    ...firstRecords({ requestId, content, digests, applied, now }),
-    by: sealedBy(caller),
-    keys,
-    dekId: key.dekId,
-    boundTo: policyRefs(policies, binding),
-    eligible: eligible.byStage,
-  });
-  const title = deps.vault.encrypt(key.dekId, titlePlace(requestId), content.title);
-  const row = {
-    id: requestId,
-    state: applied.state,
-    dekId: key.dekId,
-    title,
-    reason: null,
-    createdAt: now,
+  const intake = await stored(deps, { caller, asked, key });
+  const gate = gateOf(intake);
+  if (gate !== null) deps.gateNeeded(gate);
+  return { ...answerOf(intake), replayed: false };
+}
+
+interface ToStore {
+  readonly caller: Caller;
+  readonly asked: IntakeAsked;
+  readonly key: KeyUse | null;
+}
+
+async function stored(deps: SubmitDeps, { caller, asked, key }: ToStore): Promise<Intake> {
+  const write = (tx: Tx, intake: Intake): Intake => {
+    writeIntake(deps, tx, intake);
+    if (key !== null) writeAnswer(deps, tx, { intake, key });
+    return intake;
   };
-  const shape = shapeOf(deps, row, asked);
-  return {
-    requestId,
-    content,
-    applied,
-    key,
-    sealed,
-    shape,
-    title,
-    generation: policies.generation,
-    now,
-  };
-}
-
-/** What the first records of a request rest on. */
-function firstRecords(intake: {
-  readonly requestId: string;
-  readonly content: Content;
-  readonly digests: Digests;
-  readonly applied: Applied;
-  readonly now: Instant;
-}) {
-  const { requestId, content, digests, applied, now } = intake;
-  return {
-    state: applied.state,
-    events: applied.events,
-    scope: requestId,
-    now,
-    head: null,
-    references: new Map<string, string>(),
-    texts: [],
-    refs: [
-      { name: 'request', ...digests.content },
-      { name: 'action', ...digests.action },
-    ] as const,
-    submitted: submittedFacts(content),
-  };
-}
-
-function requesterOf(principal: Principal): Requester {
-  const owner = principal.type === 'app' ? principal.owner : null;
-  return { type: principal.type, id: principal.id, owner };
-}
-
-function bind(
-  deps: SubmitDeps,
-  policies: PolicySet,
-  asked: { readonly content: Content; readonly requester: Requester; readonly now: Instant },
-): Binding {
-  const { content, requester, now } = asked;
-  const tier = content.riskTier ?? 'medium';
-  const fallback = fallbackPolicy(deps.fallbackRole, content.kind);
-  const request = { ...content, requester: { type: requester.type, id: requester.id } };
-  const evaluate = conditionsFor(request, now);
-  return bindPolicy(policies.ofKind(content.kind), fallback, { tier, evaluate });
-}
-
-/** The canonical form of something that people decide on: what records and digests refer to. */
-interface Digested {
-  readonly sha256: string;
-  readonly bytes: number;
-}
-
-interface Digests {
-  readonly action: Digested;
-  readonly content: Digested;
-}
-
-/**
- * Digests as the contract defines them: over what was sent and the policy version, nothing filled in.
- *
- * @throws ApplicationError VALIDATION_FAILED when the content has no canonical form.
- */
-function digestsOf(content: Content, policyVersion: string): Digests {
-  const { kind, action } = content;
-  try {
-    return {
-      action: digested({ kind, action, policyVersion }),
-      content: digested({ ...content, policyVersion }),
-    };
-  } catch (cause) {
-    if (!(cause instanceof LedgerError)) throw cause;
-    throw new ApplicationError('VALIDATION_FAILED', 'The request has no canonical form.', {
-      problems: [{ pointer: '', message: cause.message }],
-      cause,
+  if (asked.binding.exceptions.length > 0)
+    // How often an exception has been used is counted, sealed and written under its lock.
+    return deps.db.transaction(async (tx) => {
+      const exceptions = await countUses(tx, asked.binding.exceptions, {
+        requestId: asked.requestId,
+        now: asked.now,
+      });
+      const counted = { ...asked, binding: { ...asked.binding, exceptions } };
+      return write(tx, await openIntake(deps, tx, { caller, asked: counted }));
     });
-  }
+  // Nothing is locked before everything is ready: one statement stores it.
+  const intake = await openIntake(deps, reading(deps.db), { caller, asked });
+  return deps.db.transaction(async (tx) => write(tx, intake));
 }
 
-function digested(value: unknown): Digested {
-  const text = jcs(value);
-  return { sha256: sha256Hex(text), bytes: Buffer.byteLength(text) };
+function answerOf({ requestId, shape }: Intake): Answer {
+  return { status: 201, body: shape, headers: { Location: `/v1/requests/${requestId}` } };
 }
 
-function policyRefs(policies: PolicySet, { policy }: Binding) {
-  const text = policies.textOf(policy.id);
-  return text === null ? [] : [{ name: 'policy', ...text } as const];
-}
-
-function sealedBy({ principal, surface }: Caller): SealedBy {
-  const auth =
-    principal.type === 'app'
-      ? ({ level: 0, method: 'api_key', proof: null } as const)
-      : ({ level: principal.assurance, method: principal.method, proof: null } as const);
-  return { actor: { type: principal.type, id: principal.id }, auth, surface };
-}
-
-/** Data keys of everybody whom the first records name, ready for use. */
-async function personKeys(
+function writeAnswer(
   deps: Deps,
-  principal: Principal,
-  people: readonly PersonFacts[],
-): Promise<Map<string, string>> {
-  const keys = new Map(
-    people.map((person) => [subjectOf({ type: 'person', id: person.id }), person.dekId]),
-  );
-  if (principal.type === 'person') keys.set(subjectOf(principal), principal.dekId);
-  else keys.set(subjectOf({ type: 'person', id: principal.owner }), principal.ownerDekId);
-  await deps.vault.prepare(reading(deps.db), [...keys.values()]);
-  return keys;
-}
-
-async function store(deps: SubmitDeps, intake: Intake, key: KeyUse | null): Promise<Replayable> {
-  const { requestId, content, applied, sealed, shape, now } = intake;
+  tx: Tx,
+  { intake, key }: { readonly intake: Intake; readonly key: KeyUse },
+): void {
   const { dekId } = intake.key;
-  const headers = { Location: `/v1/requests/${requestId}` };
-  const answer = { status: 201, body: shape, headers };
-  const needsGate = applied.state.resolution === null;
-  const contentBytes = deps.vault.encrypt(dekId, contentPlace(requestId), JSON.stringify(content));
-  await deps.db.transaction(async (tx) => {
-    tx.fence(policyFence(intake.generation));
-    tx.write(insertKey(intake.key));
-    tx.write(
-      insertRequest({
-        id: requestId,
-        state: applied.state,
-        head: sealed.head,
-        dekId,
-        title: intake.title,
-        content: contentBytes,
-        wakeAt: applied.wakeAt,
-        gate: needsGate ? 'due' : 'none',
-        updatedAt: now,
-      }),
-    );
-    for (const fragment of sealed.fragments) tx.write(fragment);
-    if (key !== null) {
-      const response = closedAnswer(deps, key, { answer, dekId });
-      const { fingerprint } = key;
-      const used = {
-        fingerprint,
-        runningUntil: null,
-        commandId: null,
-        status: 201,
-        response,
-        dekId,
-      };
-      tx.write(insertKeyUse(key, used, now));
-    }
-  });
-  if (needsGate) {
-    const row = { head: sealed.head, state: applied.state, wakeAt: applied.wakeAt };
-    deps.gateNeeded({ requestId, kind: content.kind, step: resultOf(row, now) });
-  }
-  return { ...answer, replayed: false };
+  const response = closedAnswer(deps, key, { answer: answerOf(intake), dekId });
+  const { fingerprint } = key;
+  const used = { fingerprint, runningUntil: null, commandId: null, status: 201, response, dekId };
+  tx.write(insertKeyUse(key, used, intake.now));
 }

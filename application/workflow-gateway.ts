@@ -12,9 +12,23 @@ import {
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
   type ConnectionOptions,
+  type WorkflowExecutionInfo,
 } from '@temporalio/client';
 import type { StepResult } from '../domain/step-result.ts';
-import { submitCommand, type GateInput } from '../workflows/messages.ts';
+import {
+  firstAttributes,
+  gateIdOf,
+  look,
+  submitCommand,
+  type GateInput,
+} from '../workflows/messages.ts';
+import { createQueues } from './engine-queues.ts';
+import { EngineUnavailable } from './engine-unavailable.ts';
+import { createWatch, type GateWatch, type Run, type RunList } from './gate-watch.ts';
+import { schedulesOf, type Arranged } from './schedules.ts';
+import { createShowing, PROBE_MS, type AttributeStore, type Showing } from './search-attributes.ts';
+
+export { EngineUnavailable };
 
 /** What the application asks of Temporal. Everything here may be repeated: ids make it one act. */
 export interface WorkflowGateway {
@@ -34,9 +48,21 @@ export interface WorkflowGateway {
    * @throws EngineUnavailable
    */
   namespaceId(): Promise<string>;
-  /** Has the log examined every night; changes nothing where that is arranged. @throws EngineUnavailable */
-  arrangeSelfCheck(): Promise<void>;
+  /**
+   * Has the log examined every night and the gates swept every minute, and makes the search attributes
+   * known; changes nothing where that is arranged.
+   *
+   * @throws EngineUnavailable
+   */
+  arrange(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What only the worker asks of Temporal. */
+export interface TemporalSide {
+  readonly watch: GateWatch;
+  /** Did Temporal know our search attributes when it was asked last? */
+  shows(): Promise<boolean>;
 }
 
 export interface Gate {
@@ -44,14 +70,6 @@ export interface Gate {
   readonly kind: string;
   /** Where the request is now; null = the workflow asks. */
   readonly step: StepResult | null;
-}
-
-/** Temporal was out of reach or slow. Nothing is lost: commands and gates are rows. */
-export class EngineUnavailable extends Error {
-  constructor(cause: unknown) {
-    super('Temporal did not answer in time', { cause });
-    this.name = 'EngineUnavailable';
-  }
 }
 
 export interface GatewayOptions {
@@ -82,9 +100,7 @@ const MAX_IN_FLIGHT = 4;
 
 const typeOf = ({ kind }: Gate): string => WORKFLOW_OF[kind] ?? 'aiDecision';
 
-export function workflowIdOf(requestId: string): string {
-  return `request/${requestId}`;
-}
+export const workflowIdOf = gateIdOf;
 
 /**
  * After an outage grpc-js waits up to two minutes before it connects again, and the SDK repeats calls
@@ -102,89 +118,227 @@ const repeating = makeGrpcRetryInterceptor({
   retryableDecider: (_attempt, status) => isRetryableError(status),
 });
 
+function connect({ connection: to, namespace }: GatewayOptions) {
+  const channelArgs = { ...CHANNEL, ...to.channelArgs };
+  const connection = Connection.lazy({ ...to, channelArgs, interceptors: [repeating] });
+  // Not the default identity, which names the machine and its process.
+  return { connection, client: new Client({ connection, namespace, identity: 'countersign' }) };
+}
+
 /** Connects lazily: the product becomes ready while Temporal is out of reach. */
-export function createWorkflowGateway(options: GatewayOptions): WorkflowGateway {
-  const { channelArgs } = options.connection;
-  const connection = Connection.lazy({
-    ...options.connection,
-    channelArgs: { ...CHANNEL, ...channelArgs },
-    interceptors: [repeating],
-  });
-  const client = new Client({ connection, namespace: options.namespace });
+export function createWorkflowGateway(options: GatewayOptions): WorkflowGateway & TemporalSide {
+  const { connection, client } = connect(options);
   const queues = createQueues(MAX_IN_FLIGHT);
   const timeout = options.decisionTimeoutMs ?? DECISION_TIMEOUT_MS;
 
-  const startOptions = ({ requestId, step }: Gate) =>
-    ({
-      workflowId: workflowIdOf(requestId),
-      taskQueue: options.taskQueue,
-      args: [{ requestId, step }] satisfies [GateInput],
-      workflowTaskTimeout: TASK_TIMEOUT_MS,
-      workflowIdConflictPolicy: 'USE_EXISTING',
-    }) as const;
-
   const reaching = createReach(connection, options.onFault);
+  const showing = createShowing(
+    attributeStore(client, connection, options.namespace),
+    options.onFault,
+  );
+  const starting = createStarting(options.taskQueue, { reaching, showing });
 
   return {
+    shows: () => showing.usable(),
     async startGate(gate) {
-      // A first start that comes late must not open a gate that a command has opened and closed since;
-      // a repair (no step) may: it asks for the truth first and ends by itself.
-      const workflowIdReusePolicy = gate.step === null ? 'ALLOW_DUPLICATE' : 'REJECT_DUPLICATE';
-      await reaching(Date.now() + START_TIMEOUT_MS, () =>
-        client.workflow.start(typeOf(gate), { ...startOptions(gate), workflowIdReusePolicy }),
-      );
+      const deadline = Date.now() + START_TIMEOUT_MS;
+      await starting(deadline, gate, async (how) => {
+        // A first start that comes late must not open a gate that a command has opened and closed since;
+        // a repair (no step) may: it asks for the truth first and ends by itself.
+        if (gate.step !== null) {
+          const once = { ...how, workflowIdReusePolicy: 'REJECT_DUPLICATE' } as const;
+          return client.workflow.start(typeOf(gate), once);
+        }
+        const again = { ...how, workflowIdReusePolicy: 'ALLOW_DUPLICATE' } as const;
+        return client.workflow.signalWithStart(typeOf(gate), { ...again, signal: look });
+      });
     },
     async deliver(gate, commandId) {
       const deadline = Date.now() + timeout;
       return queues.run(gate.requestId, deadline, async () => {
-        const startWorkflowOperation = new WithStartWorkflowOperation(typeOf(gate), {
-          ...startOptions(gate),
-          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-        });
-        const answer = await reaching(deadline, () =>
+        const answer = await starting(deadline, gate, (how) =>
           client.workflow.executeUpdateWithStart(submitCommand, {
             args: [{ commandId }],
             updateId: commandId,
-            startWorkflowOperation,
+            startWorkflowOperation: new WithStartWorkflowOperation(typeOf(gate), {
+              ...how,
+              workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+            }),
           }),
         );
         return answer === 'no-gate' ? 'closed' : 'decided';
       });
     },
-    async namespaceId() {
-      const { namespace } = options;
-      const answer = await reaching(Date.now() + START_TIMEOUT_MS, () =>
-        connection.workflowService.describeNamespace({ namespace }),
-      );
-      const id = answer === 'no-gate' ? null : answer.namespaceInfo?.id;
-      if (!id) throw new EngineUnavailable(new Error('there is no such namespace'));
-      return id;
+    namespaceId: () => namespaceIdOf(connection, options.namespace, reaching),
+    async arrange() {
+      for (const schedule of schedulesOf(options.taskQueue))
+        await reaching(Date.now() + START_TIMEOUT_MS, () => arrange(client, schedule));
+      await reaching(Date.now() + START_TIMEOUT_MS, () => showing.register());
     },
-    async arrangeSelfCheck() {
-      await reaching(Date.now() + START_TIMEOUT_MS, () => arrange(client, options.taskQueue));
-    },
+    watch: createWatch(runList(client, options.namespace, reaching), {
+      taskQueue: options.taskQueue,
+      types: [...new Set(Object.values(WORKFLOW_OF))],
+    }),
     async close() {
       await connection.close();
     },
   };
 }
 
-/** When few people work; each installation a little apart, by its task queue. */
-const NIGHT = { hour: 2, minute: 30 } as const;
+async function namespaceIdOf(
+  connection: Connection,
+  namespace: string,
+  reaching: Reach,
+): Promise<string> {
+  const answer = await reaching(Date.now() + START_TIMEOUT_MS, () =>
+    connection.workflowService.describeNamespace({ namespace }),
+  );
+  const id = answer === 'no-gate' ? null : answer.namespaceInfo?.id;
+  if (!id) throw new EngineUnavailable(new Error('there is no such namespace'));
+  return id;
+}
 
-async function arrange(client: Client, taskQueue: string): Promise<void> {
-  const name = `countersign-self-check-${taskQueue}`;
-  try {
-    await client.schedule.create({
-      scheduleId: name,
-      spec: { calendars: [NIGHT], jitter: '30m', timezone: 'UTC' },
-      action: { type: 'startWorkflow', workflowId: name, workflowType: 'selfCheck', taskQueue },
-      policies: { overlap: 'SKIP', catchupWindow: '1 day' },
+// ---- starts ----------------------------------------------------------------------------------------
+
+function startOptions({ requestId, kind, step }: Gate, taskQueue: string, shows: boolean) {
+  return {
+    workflowId: workflowIdOf(requestId),
+    taskQueue,
+    args: [{ requestId, step: shows ? step : withoutVisible(step) }] satisfies [GateInput],
+    workflowTaskTimeout: TASK_TIMEOUT_MS,
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    ...(shows ? { typedSearchAttributes: firstAttributes(kind, step?.visible ?? null) } : {}),
+  } as const;
+}
+
+/** A start that Temporal refuses, maybe for its search attributes, is made without them. */
+function createStarting(
+  taskQueue: string,
+  { reaching, showing }: { readonly reaching: Reach; readonly showing: Showing },
+) {
+  return async <T>(
+    deadline: number,
+    gate: Gate,
+    start: (how: ReturnType<typeof startOptions>) => Promise<T>,
+  ): Promise<T | 'no-gate'> => {
+    const shows = await showing.usable();
+    return reaching(deadline, async () => {
+      try {
+        return await start(startOptions(gate, taskQueue, shows));
+      } catch (error) {
+        if (!shows || !isRefusedArgument(error)) throw error;
+        showing.forget();
+        return start(startOptions(gate, taskQueue, false));
+      }
     });
+  };
+}
+
+// ---- schedules -----------------------------------------------------------------------------------
+
+/** Makes a Schedule where it is missing, and makes one true again that somebody paused or changed. */
+async function arrange(client: Client, schedule: Arranged): Promise<void> {
+  const { scheduleId: id } = schedule;
+  try {
+    await client.schedule.create(schedule);
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    const handle = client.schedule.getHandle(id);
+    const { action, state } = await handle.describe();
+    const { workflowType, taskQueue } = schedule.action;
+    const isTrue = action.workflowType === workflowType && action.taskQueue === taskQueue;
+    if (isTrue && !state.paused) return;
+    await handle.delete();
+    await client.schedule.create(schedule);
   }
 }
+
+// ---- search attributes ---------------------------------------------------------------------------
+
+/** How the client's library calls their types. @source temporal.api.enums.v1.IndexedValueType */
+const INDEXED = { KEYWORD: 2, DATETIME: 6, KEYWORD_LIST: 7 } as const;
+
+function attributeStore(client: Client, connection: Connection, namespace: string): AttributeStore {
+  const { operatorService } = connection;
+  const by = <T>(call: () => Promise<T>): Promise<T> =>
+    connection.withDeadline(Date.now() + PROBE_MS, call);
+  return {
+    count: async (query) => void (await by(() => client.workflow.count(query))),
+    async names() {
+      const { customAttributes } = await by(() =>
+        operatorService.listSearchAttributes({ namespace }),
+      );
+      return Object.keys(customAttributes ?? {});
+    },
+    async add(missing) {
+      const searchAttributes = Object.fromEntries(
+        missing.map(({ name, type }) => [name, INDEXED[type]]),
+      );
+      await by(() => operatorService.addSearchAttributes({ namespace, searchAttributes }));
+    },
+  };
+}
+
+function withoutVisible(step: StepResult | null): StepResult | null {
+  if (step === null) return null;
+  const { visible: _, ...rest } = step;
+  return rest;
+}
+
+/** INVALID_ARGUMENT, also inside of an update-with-start. */
+function isRefusedArgument(error: unknown): boolean {
+  for (let one: unknown = error; one instanceof Error; one = one.cause)
+    if (isGrpcServiceError(one) && one.code === 3) return true;
+  return false;
+}
+
+// ---- what runs -----------------------------------------------------------------------------------
+
+function runList(client: Client, namespace: string, reaching: Reach): RunList {
+  const soon = (): number => Date.now() + START_TIMEOUT_MS;
+  return {
+    async list(query, most) {
+      const answer = await reaching(soon(), async () => {
+        const found: Listed[] = [];
+        for await (const run of client.workflow.list({ query, pageSize: most })) {
+          found.push(run);
+          if (found.length === most) break;
+        }
+        return found;
+      });
+      return answer === 'no-gate' ? [] : answer.map(toRun);
+    },
+    async describe(workflowId) {
+      const handle = client.workflow.getHandle(workflowId);
+      const answer = await reaching(soon(), () => handle.describe());
+      if (answer === 'no-gate') return null;
+      return { ...toRun(answer), attempts: answer.raw.pendingWorkflowTask?.attempt ?? 0 };
+    },
+    async terminate(workflowId, runId) {
+      const handle = client.workflow.getHandle(workflowId, runId);
+      await reaching(soon(), () => handle.terminate('not the gate of this request'));
+    },
+    async remove(workflowId, runId) {
+      const workflowExecution = { workflowId, runId };
+      await reaching(soon(), () =>
+        client.workflowService.deleteWorkflowExecution({ namespace, workflowExecution }),
+      );
+    },
+  };
+}
+
+type Listed = Pick<WorkflowExecutionInfo, 'workflowId' | 'runId' | 'type' | 'taskQueue' | 'status'>;
+
+const toRun = ({ status, ...run }: Listed): Run => ({
+  workflowId: run.workflowId,
+  runId: run.runId,
+  type: run.type,
+  taskQueue: run.taskQueue,
+  isRunning: status.name === 'RUNNING',
+  attempts: 0,
+});
+
+// ---- how Temporal is reached ---------------------------------------------------------------------
 
 /** Makes a call by a deadline. Answers `no-gate` where Temporal says that no workflow takes it. */
 type Reach = <T>(deadline: number, call: () => Promise<T>) => Promise<T | 'no-gate'>;
@@ -232,42 +386,4 @@ function meaningOf(error: unknown): 'no-gate' | 'later' | 'wrong' | 'bug' {
     return LATER.has(one.code) ? 'later' : 'wrong';
   }
   return 'bug';
-}
-
-/** At most `limit` calls at once per request; the others wait their turn, not longer than their deadline. */
-export function createQueues(limit: number) {
-  const waiting = new Map<string, { running: number; readonly turns: (() => void)[] }>();
-  return {
-    async run<T>(key: string, deadline: number, work: () => Promise<T>): Promise<T> {
-      const queue = waiting.get(key) ?? { running: 0, turns: [] };
-      waiting.set(key, queue);
-      if (queue.running >= limit) await turn(queue.turns, deadline);
-      else queue.running += 1;
-      try {
-        return await work();
-      } finally {
-        const next = queue.turns.shift();
-        if (next === undefined) queue.running -= 1;
-        else next(); // the place passes on
-        if (queue.running === 0) waiting.delete(key);
-      }
-    },
-  };
-}
-
-function turn(turns: (() => void)[], deadline: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const mine = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    const timer = setTimeout(
-      () => {
-        turns.splice(turns.indexOf(mine), 1);
-        reject(new EngineUnavailable(new Error('too many acts on one request at once')));
-      },
-      Math.max(0, deadline - Date.now()),
-    );
-    turns.push(mine);
-  });
 }

@@ -29,6 +29,7 @@ const TASKS = {
   migrate: { script: 'bin/migrate.ts', about: 'applies the SQL migrations to DATABASE_URL' },
   verify: { script: 'bin/verify.ts', about: 'recomputes the chain of a request from its bytes' },
   bench: { script: 'tools/bench/index.ts', about: 'measures and writes docs/benchmarks.md' },
+  'people:import': { script: 'bin/people-import.ts', about: 'people and roles from a file' },
   'log:rotate-key': { script: 'bin/log-rotate-key.ts', about: "changes the log's signing key" },
   'log:adopt': { script: 'bin/log-adopt.ts', about: 'gives a signer that lost it its memory back' },
   selfcheck: { script: 'bin/selfcheck.ts', about: 'checks the records of a running installation' },

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parsePolicy } from '../application/policy-file.ts';
-import { publishPolicy } from '../application/policies.ts';
+import { POLICY_CHANGE, publishPolicy, PublishingGated } from '../application/policies.ts';
 import { ApplicationError } from '../application/error.ts';
 import { ensureSampleDirectory, issueSampleCredentials } from '../application/sample-directory.ts';
 import { BY_ENGINE } from '../application/sealing.ts';
@@ -124,20 +124,18 @@ async function ensureOrigin(config: Config, databaseUrl: string): Promise<string
 // ---- policies ------------------------------------------------------------------------------------
 
 /**
- * Publishes each policy file whose text is not the newest version already.
+ * Publishes each policy file whose text is not the newest version already. Where a policy for
+ * `policy-change` governs, files publish nothing: what differs is said, and goes through people.
  *
  * @throws SetupError with every problem of every file; the files without one are published.
  */
 async function publishPolicies(deps: Deps, { policiesDir }: Config): Promise<void> {
   if (policiesDir === null) return;
-  const present = await listPolicies(deps.db, { after: null, limit: 1_000 });
+  const present = await listPolicies(deps.db, deps.now(), { after: null, limit: 1_000 });
   const newest = new Map(present.map((row) => [row.id, row]));
   const wrong: string[] = [];
-  for (const file of await policyFiles(policiesDir)) {
-    const path = join(policiesDir, file);
-    const source = await readFile(path, 'utf8');
-    const parsed = parsePolicy(source, 'auto');
-    const before = newest.get(parsed.ok ? parsed.policy.id : '') ?? null;
+  for (const { path, source, id } of await policyTexts(policiesDir)) {
+    const before = newest.get(id) ?? null;
     if (before?.sourceSha256 === sha256Hex(source)) continue;
     wrong.push(...(await publish(deps, { path, source, before })));
   }
@@ -147,11 +145,11 @@ async function publishPolicies(deps: Deps, { policiesDir }: Config): Promise<voi
 interface PolicyFile {
   readonly path: string;
   readonly source: string;
-  /** The version that is in force. */
+  /** The newest version. */
   readonly before: { readonly id: string; readonly version: number } | null;
 }
 
-/** @returns what is wrong with it, a line each; none where it was published. */
+/** @returns what is wrong with it, a line each; none where it was published, or others must agree. */
 async function publish(deps: Deps, { path, source, before }: PolicyFile): Promise<string[]> {
   const parsed = parsePolicy(source, 'auto');
   try {
@@ -166,10 +164,32 @@ async function publish(deps: Deps, { path, source, before }: PolicyFile): Promis
     say(`published policy ${row.id}@${row.version}${row.enabled ? '' : ' (not enabled)'}`);
     return [];
   } catch (error) {
+    if (error instanceof PublishingGated) {
+      const id = parsed.ok ? parsed.policy.id : '';
+      const differs = before === null ? 'is new' : `differs from ${id}@${before.version}`;
+      say(`${path} ${differs}, and changes need an approval: POST /v1/policies/${id}/versions`);
+      return [];
+    }
     if (!(error instanceof ApplicationError) || error.code !== 'POLICY_INVALID') throw error;
     const lines = error.problems.map((one) => `  ${one.pointer || '/'}: ${one.message}`);
     return [`${path}: ${error.message}`, ...lines];
   }
+}
+
+/** Those about changes of policies come last: what they gate is published before. */
+async function policyTexts(
+  folder: string,
+): Promise<{ readonly path: string; readonly source: string; readonly id: string }[]> {
+  const texts = await Promise.all(
+    (await policyFiles(folder)).map(async (file) => {
+      const path = join(folder, file);
+      const source = await readFile(path, 'utf8');
+      const parsed = parsePolicy(source, 'auto');
+      const gates = parsed.ok && parsed.policy.kind === POLICY_CHANGE;
+      return { path, source, id: parsed.ok ? parsed.policy.id : '', gates };
+    }),
+  );
+  return texts.sort((a, b) => Number(a.gates) - Number(b.gates));
 }
 
 async function policyFiles(folder: string): Promise<string[]> {

@@ -11,7 +11,9 @@ import { createActivities } from '../activities/index.ts';
 import { advanceRequest } from '../application/advance-request.ts';
 import { startDispatcher } from '../application/dispatcher.ts';
 import { startChores, type Chore } from '../application/chores.ts';
+import { createIncidents, unknownCommand } from '../application/incidents.ts';
 import { selfCheck } from '../application/self-check.ts';
+import { sweepGates } from '../application/sweep.ts';
 import { createWorkflowGateway, type WorkflowGateway } from '../application/workflow-gateway.ts';
 import { readConfig } from './config.ts';
 import { fileMemory } from './signer-memory.ts';
@@ -35,7 +37,7 @@ const STICKY_MS = 1_500;
 const RECONNECT_MS = 1_000;
 /** The dispatcher comes back; a short wait lets the process stop soon. */
 const DELIVERY_MS = 5_000;
-const ARRANGE_MS = 600_000;
+const ARRANGE_MS = 60_000;
 
 await runProgram(async () => {
   const config = readConfig();
@@ -48,15 +50,25 @@ await runProgram(async () => {
   const memory = fileMemory(join(config.log.memoryDir, 'head.json'));
   const native = await connect(connection, stop);
   if (native === null) return deps.db.close();
+  const gateway = createWorkflowGateway({
+    ...{ connection, namespace, taskQueue },
+    decisionTimeoutMs: DELIVERY_MS,
+    onFault: logFault,
+  });
+  const seal = createIncidents(deps);
   const worker = await Worker.create({
     connection: native,
     namespace,
     taskQueue,
+    identity: `countersign-worker/${process.pid}`, // the default names the machine
     workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
     activities: createActivities({
       advanceRequest: (ref) => advanceRequest(deps, ref),
       selfCheck: async (id, onProgress) =>
         selfCheck(deps, { id, signed: await memory.read(), onProgress }),
+      sweep: (onProgress) => sweepGates({ ...deps, gateway, seal }, onProgress),
+      reportUnknown: async (ref) => void (await seal(unknownCommand(ref))),
+      shows: () => gateway.shows(),
       onFault: logFault,
     }),
     maxConcurrentWorkflowTaskExecutions: 40,
@@ -65,11 +77,6 @@ await runProgram(async () => {
     stickyQueueScheduleToStartTimeout: STICKY_MS,
     shutdownGraceTime: '5s',
     shutdownForceTime: '10s',
-  });
-  const gateway = createWorkflowGateway({
-    ...{ connection, namespace, taskQueue },
-    decisionTimeoutMs: DELIVERY_MS,
-    onFault: logFault,
   });
   const running = worker.run();
   const dispatcher = startDispatcher({ ...deps, gateway });
@@ -90,9 +97,9 @@ await runProgram(async () => {
 /** Again and again, because Temporal's store may be another one tomorrow. */
 function arranging(gateway: WorkflowGateway): Chore {
   return {
-    name: 'arranging the nightly self-check',
+    name: 'arranging what Temporal does by itself',
     everyMs: ARRANGE_MS,
-    run: () => gateway.arrangeSelfCheck(),
+    run: () => gateway.arrange(),
   };
 }
 

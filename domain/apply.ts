@@ -1,15 +1,23 @@
-import { assertNever } from './assert-never.ts';
+import { applyAmendment } from './amendment.ts';
+import { refused, type Act, type Answered } from './answer.ts';
 import type { Binding } from './binding.ts';
+import { applyClaim, applyReassignment, applyRelease } from './claim.ts';
 import type { Actor, Command, CommandOutcome } from './command.ts';
-import { applyDecision, type Answered } from './decision.ts';
+import { applyDecision } from './decision.ts';
+import { applyDelegation } from './delegation.ts';
+import { applyEscalation, escalateWhereStuck } from './escalation.ts';
 import { isVisible, type AccountabilityEvent } from './event.ts';
+import { applyAnswer, applyComment, applyQuestion } from './exchange.ts';
 import type { Instant } from './instant.ts';
-import { applyOverride } from './override.ts';
+import { openSubmission, type Submission } from './opening.ts';
+import { applyOverride, applyReview } from './override.ts';
 import type { RequestState } from './request.ts';
-import { resolve } from './resolution.ts';
-import { openStage, type Step } from './stage.ts';
+import type { Candidate } from './reviewer.ts';
+import type { Clock } from './stage.ts';
 import { catchUp, nextInstant } from './timeline.ts';
 import { applyWithdrawal } from './withdrawal.ts';
+
+export type { Submission } from './opening.ts';
 
 /** What one command or tick brought about. */
 export interface Applied {
@@ -22,50 +30,17 @@ export interface Applied {
   readonly wakeAt: Instant | null;
 }
 
-/** What is known of a request before policy has spoken. */
-export type Submission = Pick<
-  RequestState,
-  'requestId' | 'kind' | 'requester' | 'onBehalfOf' | 'actionDigest' | 'contentDigest'
->;
-
-/**
- * Opens a request under the rule it was bound to: held, decided by the policy alone, or with its first
- * stage open.
- */
-export function openRequest(submission: Submission, binding: Binding, now: Instant): Applied {
-  const { policy, rule, ruleIndex, tier, heldBy } = binding;
-  const state: RequestState = {
-    ...submission,
-    tier,
-    editors: [],
-    policy: { id: policy.id, version: policy.version, ruleIndex, rule },
-    heldBy,
-    stage: null,
-    decisions: [],
-    resolution: null,
-    revision: 1,
-    createdAt: now,
-  };
-  const first: AccountabilityEvent[] = [{ type: 'requested' }, { type: 'policy_bound' }];
-  const follow = begin(state, now);
-  const events = [...first, ...follow.events];
-  return { state: follow.state, outcome: null, events, wakeAt: nextInstant(follow.state) };
+/** Opens a request under the rule it was bound to. */
+export function openRequest(submission: Submission, binding: Binding, clock: Clock): Applied {
+  const { state, events } = openSubmission(submission, binding, clock);
+  return { state, outcome: null, events, wakeAt: nextInstant(state) };
 }
 
-function begin(state: RequestState, now: Instant): Step {
-  const { heldBy } = state;
-  if (heldBy.length > 0) return { state, events: [{ type: 'held', heldBy }] };
-  const { effect } = state.policy.rule;
-  switch (effect) {
-    case 'approve':
-      return resolve(state, { kind: 'approved', cause: 'policy', by: [] }, now);
-    case 'reject':
-      return resolve(state, { kind: 'rejected', cause: 'policy', by: [] }, now);
-    case 'review':
-      return openStage(state, 0, now);
-    default:
-      return assertNever(effect);
-  }
+/** Who acts when; of a tick there is nobody. */
+export interface Acting extends Clock {
+  readonly actor: Actor | null;
+  /** Names the act. */
+  readonly id: string;
 }
 
 /**
@@ -77,44 +52,90 @@ function begin(state: RequestState, now: Instant): Step {
 export function applyCommand(
   state: RequestState,
   command: Command | null,
-  act: { readonly actor: Actor | null; readonly now: Instant },
+  { actor, ...acting }: Acting,
 ): Applied {
-  const now = act.now;
-  const timed = catchUp(state, now);
+  const timed = catchUp(state, acting);
   const answered =
-    command === null || act.actor === null
+    command === null || actor === null
       ? { state: timed.state, events: [], outcome: null }
-      : dispatch(timed.state, command, { actor: act.actor, now });
+      : dispatch(timed.state, command, { ...acting, actor });
   const events = [...timed.events, ...answered.events];
-  const next = answered.state;
+  return applied(state, { ...answered, events });
+}
+
+/**
+ * Looks whether the stage that is open now can be approved by the people there are, and turns to others
+ * where it cannot.
+ *
+ * @param people everybody who holds a role that the rule can turn to in this stage, or stands in for one.
+ * @returns what was applied with what follows from it.
+ */
+export function andWhereStuck(
+  before: RequestState,
+  done: Applied,
+  people: readonly Candidate[],
+): Applied {
+  const { state, events } = escalateWhereStuck(done.state, people);
+  if (state === done.state) return done;
+  return applied(before, { ...done, state, events: [...done.events, ...events] });
+}
+
+function applied(
+  before: RequestState,
+  { state, outcome, events }: Omit<Applied, 'wakeAt'>,
+): Applied {
   const changed = events.some(isVisible);
   return {
-    state: changed ? { ...next, revision: state.revision + 1 } : next,
-    outcome: answered.outcome,
+    state: changed ? { ...state, revision: before.revision + 1 } : state,
+    outcome,
     events,
-    wakeAt: nextInstant(next),
+    wakeAt: nextInstant(state),
   };
 }
 
-function dispatch(
+/** What each command does. The type makes it complete. */
+const APPLY: {
+  readonly [K in Command['kind']]: (
+    state: RequestState,
+    command: Extract<Command, { kind: K }>,
+    act: Act,
+  ) => Answered;
+} = {
+  view: viewed,
+  decide: applyDecision,
+  override: applyOverride,
+  withdraw: (state, _command, act) => applyWithdrawal(state, act),
+  ask: (state, _command, act) => applyQuestion(state, act),
+  answer: applyAnswer,
+  comment: applyComment,
+  amend: applyAmendment,
+  claim: (state, _command, act) => applyClaim(state, act),
+  release: (state, _command, act) => applyRelease(state, act),
+  delegate: applyDelegation,
+  reassign: applyReassignment,
+  escalate: applyEscalation,
+  review: applyReview,
+};
+
+function dispatch(state: RequestState, command: Command, act: Act): Answered {
+  // The table is indexed by the very type that each function takes; the compiler cannot follow that.
+  const apply = APPLY[command.kind] as (
+    state: RequestState,
+    command: Command,
+    act: Act,
+  ) => Answered;
+  return apply(state, command, act);
+}
+
+function viewed(
   state: RequestState,
-  command: Command,
-  act: { readonly actor: Actor; readonly now: Instant },
+  { amendments = state.amendments }: Extract<Command, { kind: 'view' }>,
+  { actor }: Act,
 ): Answered {
-  switch (command.kind) {
-    case 'view':
-      return {
-        state,
-        events: [{ type: 'viewed', person: act.actor.id }],
-        outcome: { kind: 'done' },
-      };
-    case 'decide':
-      return applyDecision(state, command, act);
-    case 'override':
-      return applyOverride(state, command, act);
-    case 'withdraw':
-      return applyWithdrawal(state, act);
-    default:
-      return assertNever(command);
-  }
+  if (amendments !== state.amendments) return refused(state, 'view', 'STALE_DIGEST');
+  return {
+    state,
+    events: [{ type: 'viewed', person: actor.id }],
+    outcome: { kind: 'done' },
+  };
 }

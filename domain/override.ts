@@ -1,10 +1,13 @@
+import { refused, type Act, type Answered } from './answer.ts';
 import type { Actor, Command } from './command.ts';
-import type { Answered } from './decision.ts';
-import type { Instant } from './instant.ts';
-import type { OverrideEffect } from './policy.ts';
+import { isParty } from './eligibility.ts';
+import type { AccountabilityEvent } from './event.ts';
+import { addDuration } from './instant.ts';
+import type { OverrideEffect, OverrideRight } from './policy.ts';
 import type { RefusalReason } from './refusal.ts';
-import { partiesOf, statusOf, type RequestState, type RequestStatus } from './request.ts';
+import { statusOf, type RequestState, type RequestStatus, type Resolution } from './request.ts';
 import { resolve } from './resolution.ts';
+import type { ReviewDebt } from './review-debt.ts';
 
 type Override = Extract<Command, { kind: 'override' }>;
 
@@ -17,37 +20,82 @@ const HAS_EFFECT_ON: Readonly<Record<OverrideEffect, readonly RequestStatus[]>> 
 
 /**
  * A named authority stops, reverses or forces, with a reason. It adds to the chain and erases nothing:
- * the decisions before stay where they are.
+ * the decisions before stay where they are. Where the rule asks for a second person, the first act is
+ * refused with SECOND_PERSON_REQUIRED and kept; the same effect by another holder of the right then takes
+ * effect. Who breaks the glass acts at once and owes a review.
  *
- * @returns refused with OWN_REQUEST, OVERRIDE_NOT_ALLOWED or REASON_TOO_SHORT, or settled.
+ * @returns refused with OWN_REQUEST, OVERRIDE_NOT_ALLOWED, REVIEW_DEBT, ASSURANCE_TOO_LOW, REASON_TOO_SHORT
+ *          or SECOND_PERSON_REQUIRED, or settled.
  * @throws never.
+ * @source product contract 3.2 and 4; docs/adr/0012-engine.md
  */
-export function applyOverride(
+export function applyOverride(state: RequestState, command: Override, act: Act): Answered {
+  const right = state.policy.rule.override;
+  const reason = overrideRefusal(state, command, act.actor);
+  if (right === null || reason !== null)
+    return refused(state, 'override', reason ?? 'OVERRIDE_NOT_ALLOWED');
+  const { effect, breakGlass } = command;
+  const second = proposerOf(state, command, act);
+  const needsSecond = right.secondPerson.includes(effect) && !breakGlass;
+  if (needsSecond && second === null) return propose(state, command, act);
+  return takeEffect(state, command, {
+    act,
+    second: needsSecond ? second : null,
+    debt: breakGlass ? debtOf(right, act) : null,
+  });
+}
+
+/** A proposal that nobody has taken up for so long is over: who made it may have lost the right since. */
+const PROPOSAL_LASTS = 'P1D';
+
+/** Somebody else who wanted the same effect, not long before. */
+function proposerOf(
+  { proposals }: RequestState,
+  { effect }: Override,
+  { actor, now }: Act,
+): string | null {
+  const found = proposals.find(
+    (one) =>
+      one.effect === effect && one.person !== actor.id && now < addDuration(one.at, PROPOSAL_LASTS),
+  );
+  return found?.person ?? null;
+}
+
+function propose(state: RequestState, { effect }: Override, { actor, now }: Act): Answered {
+  const answered = refused(state, 'override', 'SECOND_PERSON_REQUIRED');
+  const others = state.proposals.filter((one) => one.effect !== effect || one.person !== actor.id);
+  const proposals = [...others, { person: actor.id, effect, at: now }];
+  return { ...answered, state: { ...state, proposals } };
+}
+
+function debtOf({ breakGlass }: OverrideRight, { id, actor, now }: Act): ReviewDebt | null {
+  if (breakGlass === null) return null;
+  const { role } = breakGlass;
+  const due = addDuration(now, breakGlass.due);
+  const open = { status: 'open', reviewedBy: null, verdict: null } as const;
+  return { id, person: actor.id, role, due, ...open };
+}
+
+function takeEffect(
   state: RequestState,
-  command: Override,
-  { actor, now }: { readonly actor: Actor; readonly now: Instant },
+  { effect, breakGlass }: Override,
+  {
+    act: { actor, now },
+    second,
+    debt,
+  }: { readonly act: Act; readonly second: string | null; readonly debt: ReviewDebt | null },
 ): Answered {
-  const reason = overrideRefusal(state, command, actor);
-  if (reason !== null)
-    return {
-      state,
-      events: [{ type: 'refused', command: 'override', reason, contentDigest: null }],
-      outcome: { kind: 'refused', reason },
-    };
-  const { effect } = command;
-  const ending = { kind: 'overridden', cause: 'override', by: [actor.id], effect } as const;
-  const ended = resolve(state, ending, now);
-  return {
-    state: ended.state,
-    events: [
-      { type: 'overridden', effect, before: statusOf(state), person: actor.id },
-      ...ended.events,
-    ],
-    outcome: {
-      kind: 'settled',
-      resolution: ended.state.resolution as NonNullable<RequestState['resolution']>,
-    },
-  };
+  const by = second === null ? [actor.id] : [second, actor.id];
+  const ending = { kind: 'overridden', cause: 'override', by, effect } as const;
+  const step = resolve({ ...state, debt: debt ?? state.debt }, ending, now);
+  const before = statusOf(state);
+  const events: AccountabilityEvent[] = [
+    { type: 'overridden', effect, before, person: actor.id, second, breakGlass },
+    ...step.events,
+    ...(debt === null ? [] : [{ type: 'review_debt', change: 'opened', debt } as const]),
+  ];
+  const resolution = step.state.resolution as Resolution;
+  return { state: step.state, events, outcome: { kind: 'settled', resolution } };
 }
 
 function overrideRefusal(
@@ -56,14 +104,50 @@ function overrideRefusal(
   actor: Actor,
 ): RefusalReason | null {
   const right = state.policy.rule.override;
-  const allowed =
-    right !== null &&
+  if (isParty(state, actor)) return 'OWN_REQUEST';
+  if (right === null || !isAllowed(state, command, { actor, right })) return 'OVERRIDE_NOT_ALLOWED';
+  if (actor.owesReview) return 'REVIEW_DEBT';
+  if (actor.assurance < right.assurance) return 'ASSURANCE_TOO_LOW';
+  return command.reasonLength < right.minReason ? 'REASON_TOO_SHORT' : null;
+}
+
+function isAllowed(
+  state: RequestState,
+  { effect, breakGlass }: Override,
+  { actor, right }: { readonly actor: Actor; readonly right: OverrideRight },
+): boolean {
+  return (
     actor.type === 'person' &&
     actor.roles.includes(right.role) &&
     !actor.absent &&
-    right.effects.includes(command.effect) &&
-    HAS_EFFECT_ON[command.effect].includes(statusOf(state));
-  if (partiesOf(state).includes(actor.id)) return 'OWN_REQUEST';
-  if (!allowed) return 'OVERRIDE_NOT_ALLOWED';
-  return command.reasonLength < right.minReason ? 'REASON_TOO_SHORT' : null;
+    right.effects.includes(effect) &&
+    (!breakGlass || right.breakGlass !== null) &&
+    HAS_EFFECT_ON[effect].includes(statusOf(state))
+  );
+}
+
+/**
+ * Somebody else looks at a broken glass and says whether it was justified: that pays the debt, late or not.
+ *
+ * @returns refused with STAGE_CLOSED (nothing is owed), OWN_REQUEST (a party, or who owes it), NOT_ELIGIBLE
+ *          (not of the role that reviews) or REASON_TOO_SHORT; else done.
+ */
+export function applyReview(
+  state: RequestState,
+  { verdict, reasonLength }: Extract<Command, { kind: 'review' }>,
+  { actor }: Act,
+): Answered {
+  const { debt } = state;
+  const no = (reason: RefusalReason): Answered => refused(state, 'review', reason);
+  if (debt === null || debt.status === 'settled') return no('STAGE_CLOSED');
+  if (isParty(state, actor) || debt.person === actor.id) return no('OWN_REQUEST');
+  const isAsked = actor.type === 'person' && actor.roles.includes(debt.role) && !actor.absent;
+  if (!isAsked) return no('NOT_ELIGIBLE');
+  if (reasonLength < 1) return no('REASON_TOO_SHORT');
+  const settled: ReviewDebt = { ...debt, status: 'settled', reviewedBy: actor.id, verdict };
+  return {
+    state: { ...state, debt: settled },
+    events: [{ type: 'review_debt', change: 'settled', debt: settled }],
+    outcome: { kind: 'done' },
+  };
 }

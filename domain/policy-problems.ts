@@ -1,4 +1,11 @@
+import { addDuration } from './instant.ts';
+import { openSubmission } from './opening.ts';
+import { overrideProblems } from './override-problems.ts';
 import { EFFECTS, type Policy, type Rule, type Stage } from './policy.ts';
+import type { RequestState } from './request.ts';
+import { satisfiability, type Bench, type RuleProblem } from './satisfiability.ts';
+import type { Clock } from './stage.ts';
+import { PLAIN_TIME } from './working-time.ts';
 
 /** One thing that is wrong with a policy. `pointer` is a JSON Pointer into the policy document. */
 export interface PolicyProblem {
@@ -6,30 +13,83 @@ export interface PolicyProblem {
   readonly message: string;
 }
 
-/** How many people hold a role now. */
-export type CountPeople = (role: string) => number;
-
 /**
  * Lists everything that makes a well-formed policy unusable, all at once: a rule nobody can reach, a
- * stage that nobody can fill, an escalation that goes in a circle, a name that does not exist.
+ * stage that nobody can fill, stages that need more different people than there are, an escalation that
+ * goes in a circle, a name that does not exist.
+ *
+ * Only what lasts counts. Absences end, stand-ins come and go, and nobody can acknowledge a version that is
+ * not there yet: so they are left out here, and `satisfiability` shows them for one request in its preview.
  *
  * @param policy well-formed (its shape was checked before).
- * @param peopleIn how many people hold a role at the instant of publishing.
+ * @param bench everybody who holds a role now, with teams, regions and trainings as they are now.
  * @returns empty when the policy can be published. @throws never.
  * @source product contract 5; docs/adr/0004-policies.md
  */
-export function policyProblems(policy: Policy, peopleIn: CountPeople): PolicyProblem[] {
+export function policyProblems(policy: Policy, bench: Bench): PolicyProblem[] {
+  const lasting: Bench = {
+    ...bench,
+    people: bench.people.map((person) => ({ ...person, absent: false, standsFor: [] })),
+  };
   return policy.rules.flatMap((rule, index) => {
     const at = `/rules/${index}`;
+    const staffing = staffingProblems(policy, rule, lasting);
     return [
       ...unreachable(policy, rule, index),
       ...duplicateNames(rule, at),
       ...wrongEffect(rule, at),
-      ...rule.stages.flatMap((stage, i) =>
-        stageProblems({ rule, stage, index: i, at: `${at}/stages/${i}` }, peopleIn),
-      ),
+      ...rule.stages.flatMap((stage, i) => [
+        ...staffing
+          .filter((problem) => problem.stage === i)
+          .map(({ pointer, message }) => ({ pointer: `${at}${pointer}`, message })),
+        ...shapeProblems({ rule, stage, index: i, at: `${at}/stages/${i}` }),
+      ]),
+      ...overrideProblems(rule, lasting).map(({ pointer, message }) => ({
+        pointer: `${at}${pointer}`,
+        message,
+      })),
     ];
   });
+}
+
+/** What would stand in the way of a request that nobody is a party of. */
+function staffingProblems(policy: Policy, rule: Rule, bench: Bench): RuleProblem[] {
+  if (rule.effect !== 'review') return [];
+  const { problems } = satisfiability(imagined(policy, rule), bench, CLOCK);
+  return problems.filter(({ severity }) => severity !== 'warning');
+}
+
+/** Any instant will do; calendars are looked at where there is a request. */
+const CLOCK: Clock = {
+  now: '2026-01-01T00:00:00.000Z',
+  time: { ...PLAIN_TIME, add: (_, from, duration) => addDuration(from, duration) },
+};
+
+function imagined(policy: Policy, rule: Rule): RequestState {
+  const submission = {
+    requestId: '',
+    kind: policy.kind,
+    requester: { type: 'app', id: '', owner: null },
+    onBehalfOf: null,
+    owners: [],
+    actionDigest: '',
+    contentDigest: '',
+    reopens: null,
+  } as const;
+  const binding = {
+    policy: { ...policy, requireAcknowledgement: false },
+    rule: { ...rule, effect: 'approve' },
+    ruleIndex: 0,
+    tier: 'low',
+    heldBy: [],
+    boundUnder: [],
+    deadlines: [],
+    controls: [],
+    exceptions: [],
+    shadow: [],
+  } as const;
+  const { state } = openSubmission(submission, binding, CLOCK);
+  return { ...state, stage: null, resolution: null };
 }
 
 function unreachable(policy: Policy, rule: Rule, index: number): PolicyProblem[] {
@@ -65,40 +125,18 @@ interface StageAt {
   readonly at: string;
 }
 
-function stageProblems(where: StageAt, peopleIn: CountPeople): PolicyProblem[] {
-  return [
-    ...quorumProblems(where, peopleIn),
-    ...escalationProblems(where, peopleIn),
-    ...distinctProblems(where),
-    ...timeoutProblems(where),
-  ];
+function shapeProblems(where: StageAt): PolicyProblem[] {
+  return [...escalationCircles(where), ...distinctProblems(where), ...timeoutProblems(where)];
 }
 
-function quorumProblems({ stage, at }: StageAt, peopleIn: CountPeople): PolicyProblem[] {
-  return stage.groups.flatMap((group, index) => {
-    const pointer = stage.groups.length === 1 ? at : `${at}/parallel/${index}`;
-    const people = peopleIn(group.role);
-    if (people === 0)
-      return [{ pointer: `${pointer}/role`, message: `nobody holds the role "${group.role}"` }];
-    if (group.quorum > people)
-      return [
-        {
-          pointer: `${pointer}/quorum`,
-          message: `quorum ${group.quorum} is larger than the role "${group.role}" (${people})`,
-        },
-      ];
-    return [];
-  });
-}
-
-function escalationProblems({ stage, at }: StageAt, peopleIn: CountPeople): PolicyProblem[] {
+function escalationCircles({ stage, at }: StageAt): PolicyProblem[] {
   const seen = new Set(stage.groups.map((group) => group.role));
   return stage.escalations.flatMap(({ to }, index) => {
     const pointer = `${at}/escalations/${index}/to`;
     if (seen.has(to))
       return [{ pointer, message: `escalation goes in a circle: "${to}" is asked already` }];
     seen.add(to);
-    return peopleIn(to) === 0 ? [{ pointer, message: `nobody holds the role "${to}"` }] : [];
+    return [];
   });
 }
 

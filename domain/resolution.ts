@@ -25,7 +25,7 @@ export function resolve(state: RequestState, ending: Ending, now: Instant): Step
   const event: AccountabilityEvent = {
     type: 'resolved',
     resolution,
-    decisions: state.decisions.length,
+    decisions: state.voided + state.decisions.length,
   };
   return { state: { ...state, stage: null, resolution }, events: [event] };
 }

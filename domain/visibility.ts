@@ -1,17 +1,22 @@
 import { partiesOf, type RequestState } from './request.ts';
 
 /** Roles of the installation that may see every request. */
-const SEES_ALL: readonly string[] = ['compliance', 'auditor', 'override-authority'];
+export const SEES_ALL: readonly string[] = ['compliance', 'auditor', 'override-authority'];
 
 /** Who wants to look. */
 export type Reader =
   | { readonly type: 'app'; readonly id: string }
-  | { readonly type: 'person'; readonly id: string; readonly roles: readonly string[] };
+  | {
+      readonly type: 'person';
+      readonly id: string;
+      /** Their own, and those of people whom they stand in for. */
+      readonly roles: readonly string[];
+    };
 
 /**
  * Whether somebody may know that a request exists. An app sees its own; a person sees what asks for one
  * of their roles (any stage, escalation or override of the rule), what they asked for, own or are acted
- * for, and what they decided; compliance, auditors and override authorities see all.
+ * for, what they decided, and what was handed to them; compliance, auditors and override authorities see all.
  */
 export function maySee(state: RequestState, reader: Reader): boolean {
   const { requester } = state;
@@ -19,6 +24,8 @@ export function maySee(state: RequestState, reader: Reader): boolean {
   return (
     partiesOf(state).includes(reader.id) ||
     state.decisions.some((decision) => decision.person === reader.id) ||
+    state.delegations.some(({ to }) => to === reader.id) ||
+    state.discussion.some(({ by }) => by.type === 'person' && by.id === reader.id) ||
     reader.roles.some((role) => SEES_ALL.includes(role) || rolesAsked(state).includes(role))
   );
 }
@@ -30,5 +37,7 @@ export function rolesAsked(state: RequestState): readonly string[] {
     ...stage.groups.map((group) => group.role),
     ...stage.escalations.map((escalation) => escalation.to),
   ]);
-  return override === null ? asked : [...asked, override.role];
+  if (override === null) return asked;
+  const reviews = override.breakGlass === null ? [] : [override.breakGlass.role];
+  return [...asked, override.role, ...reviews];
 }

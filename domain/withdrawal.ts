@@ -1,8 +1,5 @@
-import type { Actor } from './command.ts';
-import type { Answered } from './decision.ts';
-import type { Instant } from './instant.ts';
-import type { RefusalReason } from './refusal.ts';
-import type { RequestState } from './request.ts';
+import { ended, refused, type Act, type Answered } from './answer.ts';
+import { isRequester, type RequestState, type Resolution } from './request.ts';
 import { resolve } from './resolution.ts';
 
 /**
@@ -11,34 +8,14 @@ import { resolve } from './resolution.ts';
  *
  * @returns refused with EXPIRED, RESOLVED or NOT_ELIGIBLE, or settled. @throws never.
  */
-export function applyWithdrawal(
-  state: RequestState,
-  { actor, now }: { readonly actor: Actor; readonly now: Instant },
-): Answered {
-  const reason = withdrawalRefusal(state, actor);
-  if (reason !== null)
-    return {
-      state,
-      events: [{ type: 'refused', command: 'withdraw', reason, contentDigest: null }],
-      outcome: { kind: 'refused', reason },
-    };
+export function applyWithdrawal(state: RequestState, { actor, now }: Act): Answered {
+  const reason = ended(state) ?? (isRequester(state, actor) ? null : 'NOT_ELIGIBLE');
+  if (reason !== null) return refused(state, 'withdraw', reason);
   const by = actor.type === 'person' ? [actor.id] : [];
-  const ended = resolve(state, { kind: 'withdrawn', cause: 'requester', by }, now);
+  const step = resolve(state, { kind: 'withdrawn', cause: 'requester', by }, now);
   return {
-    state: ended.state,
-    events: [{ type: 'withdrawn' }, ...ended.events],
-    outcome: {
-      kind: 'settled',
-      resolution: ended.state.resolution as NonNullable<RequestState['resolution']>,
-    },
+    state: step.state,
+    events: [{ type: 'withdrawn' }, ...step.events],
+    outcome: { kind: 'settled', resolution: step.state.resolution as Resolution },
   };
-}
-
-function withdrawalRefusal(
-  { requester, resolution }: RequestState,
-  actor: Actor,
-): RefusalReason | null {
-  if (resolution !== null) return resolution.kind === 'expired' ? 'EXPIRED' : 'RESOLVED';
-  const asked = actor.type === requester.type && actor.id === requester.id;
-  return asked ? null : 'NOT_ELIGIBLE';
 }

@@ -251,7 +251,7 @@ function amended(flow: Flow, { body, actor }: Of<'amended'>): Finding | null {
 function decided(flow: Flow, record: Of<'decided'>): Finding | null {
   const { body, actor } = record;
   const place = placeOf(body);
-  if (!flow.open.has(place)) return rule('a decision on a stage that is not open');
+  if (placesOf(flow, body).length === 0) return rule('a decision on a stage that is not open');
   if (body.content_digest !== flow.contentDigest) return rule('a decision on other content');
   const view = viewFinding(flow, body);
   if (view !== null) return view;
@@ -260,7 +260,7 @@ function decided(flow: Flow, record: Of<'decided'>): Finding | null {
   }
   const delegation = delegationFinding(flow, record);
   if (delegation !== null) return delegation;
-  if (flow.votes.some((vote) => vote.place === place && vote.person === body.person_c)) {
+  if (flow.votes.some((vote) => vote.person === body.person_c && overlaps(vote.place, place))) {
     return quorum('one person counted twice');
   }
   flow.decisions += 1;
@@ -278,8 +278,10 @@ function isCounted(flow: Flow, body: DecidedBody): boolean {
   const here = flow.votes.filter((vote) => stageOfPlace(vote.place) === stage);
   const approving = here.filter((vote) => vote.verdict === 'approve').length;
   if (rejections !== here.length - approving) return false;
-  if (group !== null) return approvals <= approving;
-  return approvals === approving && needed === flow.open.get(placeOf(body));
+  // A decision of somebody who can count in several parallel groups names none of them.
+  const quorumOfAll = flow.open.get(placeOf(body));
+  if (group !== null || quorumOfAll === undefined) return approvals <= approving;
+  return approvals === approving && needed === quorumOfAll;
 }
 
 /** Of a delegation made for this request it is known who made it, for whom, and for how long. */
@@ -442,6 +444,12 @@ function placesOf(flow: Flow, { stage, group }: StagePlace): readonly string[] {
 
 function placeOf(body: StagePlace): string {
   return `${body.stage}/${body.group ?? '-'}`;
+}
+
+/** The same group, or one of them is the stage as a whole. */
+function overlaps(a: string, b: string): boolean {
+  const isWhole = a.endsWith('-') || b.endsWith('-');
+  return a === b || (isWhole && stageOfPlace(a) === stageOfPlace(b));
 }
 
 function stageOfPlace(place: string): number {

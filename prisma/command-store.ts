@@ -2,7 +2,21 @@ import type { Instant } from '../domain/instant.ts';
 import type { Database } from './database.ts';
 import type { Fragment, Tx } from './transaction.ts';
 
-export type StoredCommandKind = 'view' | 'decide' | 'override' | 'withdraw';
+export type StoredCommandKind =
+  | 'view'
+  | 'decide'
+  | 'override'
+  | 'withdraw'
+  | 'ask'
+  | 'answer'
+  | 'comment'
+  | 'amend'
+  | 'claim'
+  | 'release'
+  | 'delegate'
+  | 'reassign'
+  | 'escalate'
+  | 'review';
 
 /** What somebody asked to do. `payload` is ciphertext under the request's data key. */
 export interface CommandRow {
@@ -114,6 +128,31 @@ export async function loadCommand(
 export async function findCommand(db: Database, id: string): Promise<CommandRow | null> {
   const rows = await db.query<RawRow>(`SELECT ${COLUMNS} FROM command WHERE id = $1`, [id]);
   return rows[0] === undefined ? null : toRow(rows[0]);
+}
+
+/** @returns the ciphertext of several commands, by id. */
+export async function commandsById(
+  db: Database,
+  ids: readonly string[],
+): Promise<Map<string, Uint8Array>> {
+  const rows = await db.query<{ id: string; payload: Buffer }>(
+    'SELECT id, payload FROM command WHERE id = ANY($1::uuid[])',
+    [ids],
+  );
+  return new Map(rows.map((row) => [row.id, row.payload]));
+}
+
+/** @returns the views of a request in the order of time, as ciphertext. */
+export async function viewCommands(
+  db: Database,
+  requestId: string,
+  limit: number,
+): Promise<readonly { readonly id: string; readonly payload: Uint8Array }[]> {
+  return db.query<{ id: string; payload: Buffer }>(
+    `SELECT id, payload FROM command WHERE request_id = $1 AND kind = 'view'
+      ORDER BY created_at, id LIMIT $2`,
+    [requestId, limit],
+  );
 }
 
 export function answerCommand(id: string, answer: unknown, at: Instant): Fragment {

@@ -185,3 +185,14 @@ export async function logOrigin(db: Database): Promise<string | null> {
   const log = await db.prisma.ledgerLog.findUnique({ where: { logId: LOG_ID } });
   return log?.origin ?? null;
 }
+
+/** When this installation's log began. @throws TypeError before the first start. */
+export async function logStartedAt(db: Database): Promise<string> {
+  const rows = await db.query<{ created_at: string }>(
+    'SELECT created_at FROM ledger_log WHERE log_id = $1',
+    [LOG_ID],
+  );
+  const [row] = rows;
+  if (row === undefined) throw new TypeError('the log has no row yet');
+  return row.created_at;
+}

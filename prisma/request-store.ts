@@ -1,7 +1,9 @@
 import type { Instant } from '../domain/instant.ts';
 import { statusOf, type RequestState } from '../domain/request.ts';
+import { toPresentState } from '../domain/stored-state.ts';
 import type { Database } from './database.ts';
 import type { StoredHead } from './ledger-store.ts';
+import { audienceId, listChanged, listNew } from './listing-store.ts';
 import type { Fragment, Tx } from './transaction.ts';
 
 /** Where the workflow of a request stands: see the column's comment in the migration. */
@@ -25,7 +27,7 @@ export interface NewRequest extends Omit<RequestRow, 'createdAt' | 'reason'> {
   readonly content: Uint8Array;
 }
 
-interface RawRow {
+export interface RawRow {
   id: string;
   state: RequestState;
   head_seq: number;
@@ -39,13 +41,13 @@ interface RawRow {
   updated_at: string;
 }
 
-const COLUMNS =
+export const COLUMNS =
   'id, state, head_seq, head_hash, dek_id, title, reason, wake_at, gate, created_at, updated_at';
 
-function toRow(raw: RawRow): RequestRow {
+export function toRow(raw: RawRow): RequestRow {
   return {
     id: raw.id,
-    state: raw.state,
+    state: toPresentState(raw.state),
     head: { seq: raw.head_seq, leafHash: raw.head_hash.toString('hex') },
     dekId: raw.dek_id,
     title: raw.title,
@@ -57,14 +59,10 @@ function toRow(raw: RawRow): RequestRow {
   };
 }
 
-function waitingRoles(state: RequestState): string[] {
-  return [...new Set(state.stage?.roles.flat() ?? [])];
-}
-
 export function insertRequest(row: NewRequest): Fragment {
   const { state, head } = row;
   return {
-    text: `INSERT INTO request (id, kind, status, tier, requester_type, requester_id, waiting_roles, deadline,
+    text: `INSERT INTO request (id, kind, status, tier, requester_type, requester_id, audience, deadline,
         revision, head_seq, head_hash, state, dek_id, title, content, wake_at, gate, gate_at, created_at, updated_at)
       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18::timestamptz + interval '2 seconds', $18, $18)`,
     values: [
@@ -74,7 +72,7 @@ export function insertRequest(row: NewRequest): Fragment {
       state.tier,
       state.requester.type,
       state.requester.id,
-      waitingRoles(state),
+      audienceId(state),
       state.stage?.deadline ?? null,
       state.revision,
       head.seq,
@@ -87,6 +85,7 @@ export function insertRequest(row: NewRequest): Fragment {
       row.gate,
       row.updatedAt,
     ],
+    also: listNew(row.id, state, row.updatedAt),
   };
 }
 
@@ -97,22 +96,27 @@ export interface RequestChange {
   readonly head: StoredHead;
   readonly wakeAt: Instant | null;
   readonly gate: GateState;
+  /** The state before, where it is known: then lists are written only where they differ. */
+  readonly before?: RequestState;
   /** null keeps what is there. */
   readonly reason: Uint8Array | null;
+  /** The amended content, in the place of what was submitted; its digests are in the records. */
+  readonly amended?: { readonly title: Uint8Array; readonly content: Uint8Array };
   readonly updatedAt: Instant;
 }
 
 export function updateRequest(change: RequestChange): Fragment {
   const { state, head } = change;
   return {
-    text: `UPDATE request SET status = $2, tier = $3, waiting_roles = $4, deadline = $5, revision = $6,
+    text: `UPDATE request SET status = $2, tier = $3, audience = $4, deadline = $5, revision = $6,
         head_seq = $7, head_hash = $8, state = $9, wake_at = $10, gate = $11,
-        reason = coalesce($12, reason), updated_at = $13 WHERE id = $1`,
+        reason = coalesce($12, reason), updated_at = $13,
+        title = coalesce($14, title), content = coalesce($15, content) WHERE id = $1`,
     values: [
       change.id,
       statusOf(state),
       state.tier,
-      waitingRoles(state),
+      audienceId(state),
       state.stage?.deadline ?? null,
       state.revision,
       head.seq,
@@ -122,7 +126,10 @@ export function updateRequest(change: RequestChange): Fragment {
       change.gate,
       change.reason,
       change.updatedAt,
+      change.amended?.title ?? null,
+      change.amended?.content ?? null,
     ],
+    also: listChanged(change.id, state, change.before ?? null),
   };
 }
 
@@ -140,7 +147,55 @@ export async function findRequest(db: Database, id: string): Promise<RequestRow 
   return rows[0] === undefined ? null : toRow(rows[0]);
 }
 
-/** @returns the ciphertext of what was submitted. */
+/** @returns up to `limit` requests that wait for people, in order of id, after `after`. */
+export async function pendingRequests(
+  db: Database,
+  { after, limit }: { readonly after: string | null; readonly limit: number },
+): Promise<RequestRow[]> {
+  const rows = await db.query<RawRow>(
+    `SELECT ${COLUMNS} FROM request WHERE status = 'pending' AND ($1::uuid IS NULL OR id > $1::uuid)
+      ORDER BY id LIMIT $2`,
+    [after, limit],
+  );
+  return rows.map(toRow);
+}
+
+/** @returns the ciphertext of what was submitted, as it was amended last, in a transaction that holds the row. */
+export async function contentIn(tx: Tx, id: string): Promise<Uint8Array | null> {
+  const rows = await tx.query<{ content: Buffer }>({
+    text: 'SELECT content FROM request WHERE id = $1',
+    values: [id],
+  });
+  return rows[0]?.content ?? null;
+}
+
+/** A content before it was amended, with the policy version that its digest covers. */
+export interface FormerContent {
+  readonly policy: string;
+  readonly content: Uint8Array;
+}
+
+/** Keeps what an amendment takes the place of; written in the same statement, it reads what was there before. */
+export function keepFormer(
+  id: string,
+  { amendments, policy }: { readonly amendments: number; readonly policy: string },
+): Fragment {
+  return {
+    text: `INSERT INTO request_content (request_id, amendments, policy, content)
+      SELECT id, $2, $3, content FROM request WHERE id = $1`,
+    values: [id, amendments, policy],
+  };
+}
+
+/** @returns contents of a request before its amendments, oldest first. */
+export async function formerContents(db: Database, id: string): Promise<FormerContent[]> {
+  return db.query<{ policy: string; content: Buffer }>(
+    'SELECT policy, content FROM request_content WHERE request_id = $1 ORDER BY amendments',
+    [id],
+  );
+}
+
+/** The same outside of one. */
 export async function contentOf(db: Database, id: string): Promise<Uint8Array | null> {
   const rows = await db.query<{ content: Buffer }>('SELECT content FROM request WHERE id = $1', [
     id,
@@ -158,42 +213,6 @@ export async function revisionsOf(
     [ids],
   );
   return new Map(rows.map((row) => [row.id, row.revision]));
-}
-
-/** Which requests a list shows. Absent filters are null. */
-export interface RequestFilter {
-  readonly status: string | null;
-  readonly kind: string | null;
-  /** Only requests of this app or person. */
-  readonly requester: { readonly type: 'app' | 'person'; readonly id: string } | null;
-  /** Only pending requests whose open stage asks for one of these roles. */
-  readonly waitingFor: readonly string[] | null;
-  /** Only what comes after this place, newest first. */
-  readonly after: { readonly createdAt: Instant; readonly id: string } | null;
-  readonly limit: number;
-}
-
-/** Newest first. */
-export async function listRequests(db: Database, filter: RequestFilter): Promise<RequestRow[]> {
-  const rows = await db.query<RawRow>(
-    `SELECT ${COLUMNS} FROM request
-      WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR kind = $2)
-        AND ($3::text IS NULL OR (requester_type = $3 AND requester_id = $4))
-        AND ($5::text[] IS NULL OR (status = 'pending' AND waiting_roles && $5))
-        AND ($6::timestamptz IS NULL OR (created_at, id) < ($6, $7::uuid))
-      ORDER BY created_at DESC, id DESC LIMIT $8`,
-    [
-      filter.status,
-      filter.kind,
-      filter.requester?.type ?? null,
-      filter.requester?.id ?? null,
-      filter.waitingFor,
-      filter.after?.createdAt ?? null,
-      filter.after?.id ?? null,
-      filter.limit,
-    ],
-  );
-  return rows.map(toRow);
 }
 
 export interface ViewRow {
@@ -320,6 +339,7 @@ function toProjected(raw: RawProjected): ProjectedRow {
   const { head_seq, head_hash, requester_type, requester_id, ...row } = raw;
   return {
     ...row,
+    state: toPresentState(row.state),
     requesterType: requester_type,
     requesterId: requester_id,
     head: { seq: head_seq, leafHash: head_hash.toString('hex') },

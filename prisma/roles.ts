@@ -34,7 +34,13 @@ const EVIDENCE = [
   'reference',
   'dek',
   'policy_version',
+  'calendar_version',
   'access_log',
+  'person_profile',
+  'policy_acknowledgement',
+  'policy_exception_use',
+  'shadow_evaluation',
+  'request_content',
 ] as const;
 
 /** What may change, or end, in the ordinary course of business. */
@@ -42,13 +48,22 @@ const MUTABLE = [
   'person',
   'role_grant',
   'absence',
+  'delegation',
+  'training',
   'person_token',
   'app',
   'app_key',
   'policy',
+  'calendar',
+  'policy_proposal',
+  'policy_exception',
   'request',
   'request_view',
+  'request_waiting',
+  'request_audience',
+  'request_person',
   'command',
+  'review_debt',
 ] as const;
 
 const INSERTED_BY_APP = [
@@ -58,8 +73,14 @@ const INSERTED_BY_APP = [
   'reference',
   'dek',
   'policy_version',
+  'calendar_version',
   'access_log',
   'self_check',
+  'person_profile',
+  'policy_acknowledgement',
+  'policy_exception_use',
+  'shadow_evaluation',
+  'request_content',
 ] as const;
 
 const GRANTS: Readonly<Record<RoleUse, readonly string[]>> = {
@@ -67,7 +88,7 @@ const GRANTS: Readonly<Record<RoleUse, readonly string[]>> = {
     `SELECT ON ${[...EVIDENCE, ...MUTABLE, 'installation', 'log_queue', 'idempotency_key'].join(', ')}`,
     `INSERT ON ${[...INSERTED_BY_APP, ...MUTABLE, 'idempotency_key'].join(', ')}`,
     `UPDATE ON ${[...MUTABLE, 'idempotency_key'].join(', ')}`,
-    'DELETE ON idempotency_key, person_token',
+    'DELETE ON idempotency_key, person_token, request_waiting',
     // Not its streams and keys: where the installation speaks of itself is fixed.
     'UPDATE (policy_generation, temporal_namespace_id) ON installation',
   ],

@@ -1,9 +1,11 @@
 import type pg from 'pg';
+import { DIRECTORY_ROWS, type DirectorySideRows } from './directory-side-rows.ts';
 import { LOG_ID } from './ledger-store.ts';
+import { POLICY_ROWS, type PolicySideRows } from './policy-side-rows.ts';
 import type { Tx } from './transaction.ts';
 
 /** Rows that belong to one stream. */
-export interface SideRows {
+export interface SideRows extends DirectorySideRows, PolicySideRows {
   readonly references: readonly {
     readonly subject: string;
     readonly c: string;
@@ -15,15 +17,23 @@ export interface SideRows {
     readonly hasKey: boolean;
   }[];
   readonly views: readonly { readonly seq: number }[];
-  readonly grants: readonly {
-    readonly id: string;
-    readonly role: string;
-    readonly from: string;
-    readonly until: string | null;
-  }[];
   readonly appKeys: readonly { readonly id: string; readonly isRevoked: boolean }[];
-  readonly policyVersions: readonly { readonly version: number; readonly source: string }[];
+  /** Reviews that are owed; of them rules read who may override. */
+  readonly debts: readonly {
+    readonly person: string;
+    readonly id: string;
+    readonly due: string;
+    readonly isSettled: boolean;
+  }[];
   readonly logKeys: readonly string[];
+  readonly calendarVersions: readonly {
+    readonly id: string;
+    readonly version: number;
+    readonly source: string;
+    readonly document: unknown;
+    /** Of the calendar: the version in force. */
+    readonly newest: number;
+  }[];
 }
 
 /** Hands out the rows of stream after stream, in the order of their ids. */
@@ -83,15 +93,7 @@ class Cursor<R extends Row> {
 
 type Reference = Row & { readonly subject: string; readonly c: Buffer; readonly has_key: boolean };
 type Opening = Row & { readonly seq: number; readonly path: string; readonly has_key: boolean };
-type Grant = Row & {
-  readonly id: string;
-  readonly role: string;
-  readonly valid_from: string;
-  readonly valid_until: string | null;
-};
-
 type AppKey = Row & { readonly id: string; readonly is_revoked: boolean };
-type Version = Row & { readonly version: number; readonly source: string };
 
 /** Whether a data key can still be unwrapped. */
 const HAS_KEY = `EXISTS (SELECT FROM dek d WHERE d.dek_id = r.dek_id AND d.wrapped IS NOT NULL)`;
@@ -105,24 +107,27 @@ const ROWS = {
     ${HAS_KEY} AS has_key FROM opening r WHERE log_id = ${LOG_ID}`,
   views: `SELECT request_id AS stream, person_id || encode(content_digest, 'hex') ${PLACE} AS place, seq
     FROM request_view`,
-  grants: `SELECT p.stream_id AS stream, g.id::text ${PLACE} AS place, g.id, g.role, g.valid_from, g.valid_until
-    FROM role_grant g JOIN person p ON p.id = g.person_id`,
   appKeys: `SELECT a.stream_id AS stream, k.id ${PLACE} AS place, k.id, k.revoked_at IS NOT NULL AS is_revoked
     FROM app_key k JOIN app a ON a.id = k.app_id`,
-  versions: `SELECT p.stream_id AS stream, lpad(v.version::text, 10, '0') ${PLACE} AS place, v.version, v.source
-    FROM policy_version v JOIN policy p ON p.id = v.policy_id`,
+  debts: `SELECT request_id AS stream, id::text ${PLACE} AS place, id, person_id AS person, due, settled_at IS NOT NULL AS "isSettled"
+    FROM review_debt`,
   logKeys: `SELECT i.system_stream_id AS stream, k.verifier_key ${PLACE} AS place, k.verifier_key
     FROM log_key k CROSS JOIN installation i`,
+  calendars: `SELECT i.system_stream_id AS stream, v.calendar_id || lpad(v.version::text, 10, '0') ${PLACE} AS place,
+    v.calendar_id AS id, v.version, v.source, v.document, c.newest
+    FROM calendar_version v JOIN calendar c ON c.id = v.calendar_id CROSS JOIN installation i`,
 } as const;
 
 export function openSideReader(tx: Tx): SideReader {
   const references = new Cursor<Reference>(tx, ROWS.references);
   const openings = new Cursor<Opening>(tx, ROWS.openings);
   const views = new Cursor<Row & { readonly seq: number }>(tx, ROWS.views);
-  const grants = new Cursor<Grant>(tx, ROWS.grants);
+  const directory = openDirectoryReader(tx);
   const appKeys = new Cursor<AppKey>(tx, ROWS.appKeys);
-  const versions = new Cursor<Version>(tx, ROWS.versions);
+  const policies = openPolicyReader(tx);
+  const debts = new Cursor<Row & SideRows['debts'][number]>(tx, ROWS.debts);
   const logKeys = new Cursor<Row & { readonly verifier_key: string }>(tx, ROWS.logKeys);
+  const calendars = new Cursor<Row & SideRows['calendarVersions'][number]>(tx, ROWS.calendars);
   return {
     async take(stream) {
       return {
@@ -133,14 +138,64 @@ export function openSideReader(tx: Tx): SideReader {
           ...{ seq, path, hasKey },
         })),
         views: await views.take(stream),
-        grants: (await grants.take(stream)).map(
-          ({ id, role, valid_from: from, valid_until: until }) => ({ id, role, from, until }),
-        ),
+        ...(await directory.take(stream)),
         appKeys: (await appKeys.take(stream)).map(({ id, is_revoked: isRevoked }) => ({
           ...{ id, isRevoked },
         })),
-        policyVersions: await versions.take(stream),
+        ...(await policies.take(stream)),
+        debts: await debts.take(stream),
         logKeys: (await logKeys.take(stream)).map(({ verifier_key: key }) => key),
+        calendarVersions: await calendars.take(stream),
+      };
+    },
+  };
+}
+
+function openDirectoryReader(tx: Tx): {
+  readonly take: (stream: string) => Promise<DirectorySideRows>;
+} {
+  const kind = <K extends keyof DirectorySideRows>(name: K) =>
+    new Cursor<Row & DirectorySideRows[K][number]>(tx, DIRECTORY_ROWS[name]);
+  const grants = kind('grants');
+  const absences = kind('absences');
+  const delegations = kind('delegations');
+  const trainings = kind('trainings');
+  const people = kind('people');
+  const places = kind('places');
+  return {
+    async take(stream) {
+      return {
+        grants: await grants.take(stream),
+        absences: await absences.take(stream),
+        delegations: await delegations.take(stream),
+        trainings: await trainings.take(stream),
+        people: await people.take(stream),
+        places: await places.take(stream),
+      };
+    },
+  };
+}
+
+function openPolicyReader(tx: Tx): {
+  readonly take: (stream: string) => Promise<PolicySideRows>;
+} {
+  const kind = <K extends keyof PolicySideRows>(name: K) =>
+    new Cursor<Row & PolicySideRows[K][number]>(tx, POLICY_ROWS[name]);
+  const policyVersions = kind('policyVersions');
+  const proposals = kind('proposals');
+  const exceptions = kind('exceptions');
+  const exceptionUses = kind('exceptionUses');
+  const shadows = kind('shadows');
+  const acknowledgements = kind('acknowledgements');
+  return {
+    async take(stream) {
+      return {
+        policyVersions: await policyVersions.take(stream),
+        proposals: await proposals.take(stream),
+        exceptions: await exceptions.take(stream),
+        exceptionUses: await exceptionUses.take(stream),
+        shadows: await shadows.take(stream),
+        acknowledgements: await acknowledgements.take(stream),
       };
     },
   };

@@ -4,6 +4,8 @@ import type pg from 'pg';
 export interface Fragment {
   readonly text: string;
   readonly values: readonly unknown[];
+  /** What is written with it, in the same statement of the transaction. */
+  readonly also?: readonly Fragment[];
 }
 
 /** What runs inside one transaction. Reads happen at once, writes all together at the end. */
@@ -62,7 +64,7 @@ class OpenTransaction implements Tx {
   }
 
   write(fragment: Fragment): void {
-    this.#writes.push(fragment);
+    this.#writes.push(fragment, ...(fragment.also ?? []));
   }
 
   fence(fragment: Fragment): void {

@@ -1,5 +1,7 @@
-import { defineUpdate } from '@temporalio/workflow';
+import { defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { StepResult } from '../domain/step-result.ts';
+
+export { firstAttributes, SEARCH_ATTRIBUTES } from './search-attributes.ts';
 
 /** What a gate is started with. Ids and numbers only: nothing personal enters Temporal's history. */
 export interface GateInput {
@@ -18,3 +20,11 @@ export interface CommandRef {
  * tells the workflow's own news.
  */
 export const submitCommand = defineUpdate<StepResult, [CommandRef]>('submitCommand');
+
+/** Has a running gate ask for the truth: a step was taken without it, or it may be another's work. */
+export const look = defineSignal('look');
+
+/** Id of the one workflow that holds a request open. */
+export function gateIdOf(requestId: string): string {
+  return `request/${requestId}`;
+}

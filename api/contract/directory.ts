@@ -11,6 +11,9 @@ const SCOPES = [
 
 const isSet = (items: readonly string[]): boolean => new Set(items).size === items.length;
 
+/** Of acts that say all by their address. */
+export const nothing = z.strictObject({});
+
 export const directoryQuery = z.strictObject(pageQuery);
 
 export const newPersonBody = z
@@ -18,8 +21,19 @@ export const newPersonBody = z
     id: entityId,
     name: words(200),
     roles: z.array(roleName).max(50).refine(isSet, 'names one twice').default([]),
+    team: words(100).optional(),
+    region: words(100).optional(),
   })
   .meta({ id: 'NewPerson' });
+
+export const personChangeBody = z
+  .strictObject({
+    name: words(200).optional(),
+    team: words(100).nullish(),
+    region: words(100).nullish(),
+  })
+  .refine((wish) => Object.keys(wish).length > 0, 'changes nothing')
+  .meta({ id: 'PersonChange', description: 'absent: stays; null: taken away' });
 
 export const roleGrantBody = z
   .strictObject({ role: roleName, from: instant.optional(), until: instant.optional() })
@@ -30,12 +44,27 @@ const grant = z.object({
   role: z.string(),
   from: instant,
   until: instant.nullable(),
+  endedAt: instant.nullable().meta({ description: 'first instant without it, where it was ended' }),
   grantedBy: z.string(),
 });
 
 export const personShape = z
-  .object({ id: z.string(), name: z.string(), createdAt: instant, roles: z.array(grant) })
+  .object({
+    id: z.string(),
+    name: z.string(),
+    team: z.string().nullable(),
+    region: z.string().nullable(),
+    createdAt: instant,
+    leftAt: instant.nullable(),
+    roles: z.array(grant),
+  })
   .meta({ id: 'Person' });
+
+export const privilegedShape = grant
+  .extend({ person: z.string(), grantedAt: instant })
+  .meta({ id: 'PrivilegedGrant' });
+
+export const accessQuery = z.strictObject({ ...pageQuery, at: instant.optional() });
 
 export const rolesShape = z.object({ items: z.array(grant) });
 
@@ -85,24 +114,6 @@ export const issuedKeyShape = z
   })
   .meta({ id: 'IssuedKey' });
 
-export const policyShape = z
-  .object({
-    id: z.string(),
-    version: z.int(),
-    kind: z.string(),
-    enabled: z.boolean(),
-    document: z.unknown(),
-    source: z.string(),
-    sourceSha256: z.string(),
-    author: z.string(),
-    createdAt: instant,
-  })
-  .meta({ id: 'PolicyVersion' });
-
 export const publishedShape = z
   .object({ id: z.string(), version: z.int() })
   .meta({ id: 'PublishedPolicy' });
-
-export const policyDocument = z
-  .looseObject({})
-  .meta({ description: 'a policy document (docs/policies.md), as JSON or YAML' });

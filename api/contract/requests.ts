@@ -14,7 +14,14 @@ export const decisionBody = z
   .meta({ id: 'Decision' });
 
 export const overrideBody = z
-  .strictObject({ effect: z.enum(['stop', 'reverse', 'force']), reason: text(10_000) })
+  .strictObject({
+    effect: z.enum(['stop', 'reverse', 'force']),
+    reason: text(10_000),
+    breakGlass: z
+      .boolean()
+      .optional()
+      .meta({ description: 'at once and alone, owing a review, where the rule allows it' }),
+  })
   .meta({ id: 'Override' });
 
 export const withdrawalBody = z
@@ -28,6 +35,10 @@ export const listQuery = z.strictObject({
     .optional(),
   kind: entityId.optional(),
   eligible: z.literal('me').optional(),
+  order: z
+    .enum(['newest', 'urgent'])
+    .default('newest')
+    .meta({ description: 'urgent: pending ones only, the earliest deadline first' }),
 });
 
 /** Any ISO 8601 duration; what is longer than PT60S is taken as PT60S. */
@@ -107,9 +118,40 @@ export const requestShape = z
       }),
     ),
     resolution: resolution.nullable(),
+    controls: z.array(z.string()).meta({ description: 'what policy and rule support' }),
+    claims: z.array(z.object({ person: z.string(), until: instant })),
+    pausedSince: instant.nullable().meta({ description: 'an open question stops the clock' }),
+    openQuestions: z.array(z.string()),
+    proposals: z
+      .array(
+        z.object({
+          person: z.string(),
+          effect: z.enum(['stop', 'reverse', 'force']),
+          at: instant,
+        }),
+      )
+      .meta({ description: 'overrides that wait for a second person' }),
+    debt: z
+      .object({
+        id: z.string(),
+        person: z.string(),
+        role: z.string(),
+        due: instant,
+        status: z.enum(['open', 'overdue', 'settled']),
+        reviewedBy: z.string().nullable(),
+        verdict: z.enum(['justified', 'not_justified']).nullable(),
+      })
+      .nullable()
+      .meta({ description: 'the review that acting at once owes' }),
+    reopens: z.string().nullable(),
     requester: z.object({ type: z.enum(['app', 'person']), id: z.string() }),
     createdAt: instant,
-    links: z.object({ self: z.string(), chain: z.string(), console: z.string() }),
+    links: z.object({
+      self: z.string(),
+      chain: z.string(),
+      policy: z.string(),
+      console: z.string(),
+    }),
   })
   .meta({ id: 'Request' });
 
@@ -120,7 +162,13 @@ export const commandAnswer = z
     outcome: z.discriminatedUnion('kind', [
       z.object({ kind: z.literal('counted'), approvals: z.int(), needed: z.int() }),
       z.object({ kind: z.literal('settled'), resolution }),
-      z.object({ kind: z.literal('done') }),
+      z.object({
+        kind: z.literal('done'),
+        questionId: z.string().optional(),
+        answerId: z.string().optional(),
+        delegationId: z.string().optional(),
+        commentId: z.string().optional(),
+      }),
       z.object({ kind: z.literal('recorded') }),
       z.object({ kind: z.literal('refused'), reason: z.string(), text: z.string() }),
     ]),
@@ -136,8 +184,14 @@ export const viewShape = z
     content: z.unknown().meta({ description: 'everything submitted' }),
     policy: z.object({ id: z.string(), version: z.int(), name: z.string() }),
     rule: z.object({ name: z.string(), when: z.string().nullable() }),
+    exceptions: z
+      .array(z.object({ exception: z.string(), policy: z.string(), rule: z.string() }))
+      .meta({ description: 'rules that were left out because of an exception' }),
     stage: z.unknown(),
     excluded: z.array(z.object({ person: z.string(), reason: z.string() })),
+    discussion: z
+      .unknown()
+      .meta({ description: 'questions, answers and comments with their words' }),
     record: sealedRecord.nullable(),
   })
   .meta({ id: 'View' });

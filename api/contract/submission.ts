@@ -110,13 +110,16 @@ const attachmentSchema = z.strictObject({
   bytes: z.int().min(0).max(26_214_400),
 });
 
-const envelope = {
+export const attachmentsSchema = z.array(attachmentSchema).max(20).optional();
+
+/** What every kind of request has. */
+export const submissionEnvelope = {
   title: words(300),
   summary: words(4_000).optional(),
   action: actionSchema,
   onBehalfOf: entityId.optional(),
   riskTier: z.enum(['low', 'medium', 'high']).optional(),
-  attachments: z.array(attachmentSchema).max(20).optional(),
+  attachments: attachmentsSchema,
   callbackUrl: z
     .url({ protocol: /^https?$/, error: 'is an http or https address' })
     .max(2_000)
@@ -126,12 +129,16 @@ const envelope = {
 /** The body of a submission. One shape per kind; more kinds come with policies. */
 export const submitBody = z.discriminatedUnion('kind', [
   z
-    .strictObject({ kind: z.literal('ai-decision'), ...envelope, context: aiDecisionContext })
+    .strictObject({
+      kind: z.literal('ai-decision'),
+      ...submissionEnvelope,
+      context: aiDecisionContext,
+    })
     .meta({ id: 'AiDecisionSubmission' }),
   z
     .strictObject({
       kind: z.literal('vendor-approval'),
-      ...envelope,
+      ...submissionEnvelope,
       context: vendorApprovalContext,
     })
     .meta({ id: 'VendorApprovalSubmission' }),

@@ -7,7 +7,7 @@ import type { Call, Route, RouteAnswer } from '../route.ts';
 
 export type ActRouteDeps = ActDeps;
 
-const ANSWERS: Route['answers'] = {
+export const ANSWERS: Route['answers'] = {
   200: { description: 'decided: counted, settled, done or refused', schema: commandAnswer },
   202: {
     description: 'recorded, not decided yet: see Location',
@@ -16,9 +16,13 @@ const ANSWERS: Route['answers'] = {
   },
 };
 
-/** One route per command. */
-export function actRoutes(deps: ActRouteDeps): Route[] {
-  const command = (name: Route['name'], toPayload: (body: unknown) => CommandPayload) => ({
+/** @returns the part of a route that brings a command to the step and answers with what came of it. */
+export function commandRoute(
+  deps: ActRouteDeps,
+  name: Route['name'],
+  toPayload: (body: unknown) => CommandPayload,
+): Pick<Route, 'name' | 'answers' | 'handle'> {
+  return {
     name,
     answers: ANSWERS,
     handle: async (call: Call): Promise<RouteAnswer> => {
@@ -26,7 +30,13 @@ export function actRoutes(deps: ActRouteDeps): Route[] {
       const key = useOf(call, name.replace(':id', id));
       return act(deps, callerOf(call), { requestId: id, payload: toPayload(call.body), key });
     },
-  });
+  };
+}
+
+/** Decide, override, withdraw. */
+export function actRoutes(deps: ActRouteDeps): Route[] {
+  const command = (name: Route['name'], toPayload: (body: unknown) => CommandPayload) =>
+    commandRoute(deps, name, toPayload);
   return [
     {
       ...command('POST /v1/requests/:id/decisions', decisionPayload),
@@ -59,7 +69,8 @@ function decisionPayload(body: unknown): CommandPayload {
 }
 
 function overridePayload(body: unknown): CommandPayload {
-  return { kind: 'override', ...(body as z.infer<typeof overrideBody>) };
+  const { effect, reason, breakGlass = false } = body as z.infer<typeof overrideBody>;
+  return { kind: 'override', effect, reason, breakGlass };
 }
 
 function withdrawalPayload(body: unknown): CommandPayload {

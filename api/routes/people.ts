@@ -1,27 +1,22 @@
 import type { z } from 'zod';
 import type { Deps } from '../../application/deps.ts';
+import { getPerson, type DirectoryAuthor } from '../../application/directory-changes.ts';
 import { onceOnly } from '../../application/idempotency.ts';
-import {
-  addPerson,
-  getPerson,
-  grantRole,
-  peoplePage,
-  type DirectoryAuthor,
-} from '../../application/people.ts';
+import { addPerson, peoplePage, recordDeparture, updatePerson } from '../../application/people.ts';
 import { authorOf, nameId, useOf } from '../call.ts';
 import {
   directoryQuery,
   newPersonBody,
+  nothing,
+  personChangeBody,
   personShape,
-  roleGrantBody,
-  rolesShape,
 } from '../contract/directory.ts';
 import { listOf, pageOf } from '../page.ts';
 import { ok, type Call, type Route, type RouteAnswer } from '../route.ts';
 
-type Person = Awaited<ReturnType<typeof getPerson>>;
+export type Person = Awaited<ReturnType<typeof getPerson>>;
 
-/** People and their roles. */
+/** People: who they are and where they work. */
 export function peopleRoutes(deps: Deps): Route[] {
   return [
     {
@@ -50,18 +45,18 @@ export function peopleRoutes(deps: Deps): Route[] {
       handle: async (call) => ok(toPerson(await getPerson(deps, nameId(call, 'person')))),
     },
     {
-      name: 'GET /v1/people/:id/roles',
-      summary: "Read a person's roles, past and future",
-      answers: { 200: { description: 'the grants', schema: rolesShape } },
-      handle: async (call) =>
-        ok({ items: grantsOf(await getPerson(deps, nameId(call, 'person'))) }),
+      name: 'PATCH /v1/people/:id',
+      summary: 'Change name, team or region',
+      body: personChangeBody,
+      answers: { 200: { description: 'the person as they are now', schema: personShape } },
+      handle: async (call) => update(deps, call),
     },
     {
-      name: 'POST /v1/people/:id/roles',
-      summary: 'Grant a role',
-      body: roleGrantBody,
-      answers: { 201: { description: 'granted', schema: personShape, headers: ['Location'] } },
-      handle: async (call) => grant(deps, call),
+      name: 'POST /v1/people/:id/departure',
+      summary: 'Record that a person has left: every role ends, what they did stays',
+      body: nothing,
+      answers: { 200: { description: 'the person without any role', schema: personShape } },
+      handle: async (call) => depart(deps, call),
     },
   ];
 }
@@ -74,44 +69,44 @@ async function add(deps: Deps, call: Call): Promise<RouteAnswer> {
       headers: { Location: `/v1/people/${person.id}` },
     }),
     work: (remember) => {
-      const person = call.body as z.infer<typeof newPersonBody>;
+      const { id, name, roles, team, region } = call.body as z.infer<typeof newPersonBody>;
+      const person = { id, name, roles, team: team ?? null, region: region ?? null };
       return addPerson(deps, directoryAuthor(call), { person, remember });
     },
   });
 }
 
-async function grant(deps: Deps, call: Call): Promise<RouteAnswer> {
-  const id = nameId(call, 'person');
-  const roles = `/v1/people/${id}/roles`;
-  return onceOnly(deps, useOf(call, `POST ${roles}`), {
-    toAnswer: (person: Person) => ({
-      status: 201,
-      body: toPerson(person),
-      headers: { Location: roles },
-    }),
-    work: (remember) => {
-      const { role, from = null, until = null } = call.body as z.infer<typeof roleGrantBody>;
-      const wish = { person: id, grant: { role, from, until }, remember };
-      return grantRole(deps, directoryAuthor(call), wish);
-    },
+async function update(deps: Deps, call: Call): Promise<RouteAnswer> {
+  const wish = call.body as z.infer<typeof personChangeBody>;
+  const change = { person: nameId(call, 'person'), wish, remember: () => undefined };
+  return ok(toPerson(await updatePerson(deps, directoryAuthor(call), change)));
+}
+
+async function depart(deps: Deps, call: Call): Promise<RouteAnswer> {
+  const person = nameId(call, 'person');
+  return onceOnly(deps, useOf(call, `POST /v1/people/${person}/departure`), {
+    toAnswer: (left: Person) => ok(toPerson(left)),
+    work: (remember) => recordDeparture(deps, directoryAuthor(call), { person, remember }),
   });
 }
 
-function directoryAuthor(call: Call): DirectoryAuthor {
-  return { by: authorOf(call), name: call.principal.id, source: 'directory' };
+/** Who changes the directory by this call: an admin, or somebody for themselves. */
+export function directoryAuthor(call: Call): DirectoryAuthor {
+  const { principal } = call;
+  const author = { by: authorOf(call), name: principal.id, source: 'directory' } as const;
+  const isAdmin = principal.type === 'person' && principal.roles.includes('directory-admin');
+  return isAdmin ? author : { ...author, isSelf: true };
 }
 
-function toPerson(person: Person) {
-  const { id, name, createdAt } = person;
-  return { id, name, createdAt, roles: grantsOf(person) };
+export function toPerson(person: Person) {
+  const { id, name, team, region, createdAt, leftAt } = person;
+  return { id, name, team, region, createdAt, leftAt, roles: rolesOf(person) };
 }
 
-function grantsOf({ grants }: Person) {
-  return grants.map(({ id, role, from, until, grantedBy }) => ({
-    id,
-    role,
-    from,
-    until,
-    grantedBy,
+/** Every grant, past and future. */
+export function rolesOf({ grants }: Person) {
+  return grants.map(({ id, role, from, until, endedAt, grantedBy }) => ({
+    ...{ id, role, from, until },
+    ...{ endedAt, grantedBy },
   }));
 }

@@ -2,7 +2,8 @@ import type { z } from 'zod';
 import { commandStatus, type ActDeps } from '../../application/approval-service.ts';
 import { getChain } from '../../application/chain.ts';
 import { exportEvidence, type EvidenceDeps } from '../../application/evidence.ts';
-import { listVisible, viewRequest } from '../../application/request-queries.ts';
+import { listVisible } from '../../application/request-lists.ts';
+import { viewRequest } from '../../application/request-queries.ts';
 import { authorOf, callerOf, commandId, requestId } from '../call.ts';
 import {
   chainShape,
@@ -24,7 +25,7 @@ export function readRoutes(deps: ReadRouteDeps): Route[] {
   return [
     {
       name: 'GET /v1/requests',
-      summary: 'List requests, newest first',
+      summary: 'List requests, newest or most urgent first',
       query: listQuery,
       answers: { 200: { description: 'a page', schema: listOf(requestShape), headers: ['Link'] } },
       handle: async (call) => list(deps, call),
@@ -92,8 +93,9 @@ async function list(deps: ReadRouteDeps, call: Call): Promise<RouteAnswer> {
     kind = null,
     eligible = null,
     cursor = null,
+    order,
   } = call.query as z.infer<typeof listQuery>;
-  const query = { status, kind, eligible, cursor, limit };
+  const query = { status, kind, eligible, order, cursor, limit };
   const { items, next } = await listVisible(deps, call.principal, query);
   const headers = next === null ? {} : nextLink('/v1/requests', call, next);
   return { status: 200, body: { items }, headers };

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.ts';
 import { processEnvironment } from '../config.ts';
 import { openLogFile, type LogFile } from './log-file.ts';
 import { rememberedPorts } from './ports.ts';
@@ -55,6 +56,15 @@ const DYNAMIC_CONFIG: Readonly<Record<string, number>> = {
   'history.rps': 20_000,
   'matching.rps': 20_000,
 };
+
+/** As the command line calls their types. */
+const TYPES = { KEYWORD: 'Keyword', KEYWORD_LIST: 'KeywordList', DATETIME: 'Datetime' } as const;
+
+/** Known from the first moment; a state of before is given them too. */
+const ATTRIBUTES = Object.values(SEARCH_ATTRIBUTES).flatMap(({ name, type }) => [
+  '--search-attribute',
+  `${name}=${TYPES[type]}`,
+]);
 
 /**
  * Starts Temporal's dev server with its state on disk. A state file that the server refuses is moved
@@ -156,6 +166,7 @@ function startServer({ cliPath, namespace }: TemporalOptions, { state, ports, lo
     ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=2'],
     ...['--log-level', 'error'],
     ...limits.flatMap((limit) => ['--dynamic-config-value', limit]),
+    ...ATTRIBUTES,
   ];
   return startServerProcess({
     command: cliPath,

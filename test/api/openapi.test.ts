@@ -16,6 +16,8 @@ import {
   HOLDING_POLICY,
   submit,
 } from './support/calls.ts';
+import { commandRuns } from './support/command-runs.ts';
+import { directoryRuns } from './support/directory-runs.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -102,7 +104,7 @@ describe('the document', () => {
     const ids = operations().map(([, { operationId }]) => operationId);
     expect(new Set(ids).size).toBe(ids.length);
     for (const [name, { operationId, summary, tags }] of operations()) {
-      expect(tags, name).toEqual([/\/v1\/([a-z]+)/.exec(name)?.[1] ?? 'installation']);
+      expect(tags, name).toEqual([/\/v1\/([a-z-]+)/.exec(name)?.[1] ?? 'installation']);
       expect(operationId, name).toMatch(/^[a-z][A-Za-z0-9]+$/);
       expect(summary, name).toMatch(/\w/);
     }
@@ -143,7 +145,7 @@ describe('the document', () => {
 
   test('has a body where a POST has one, that need not be sent where nothing is asked', () => {
     for (const [name, { requestBody }] of operations())
-      expect(requestBody !== undefined, name).toBe(name.startsWith('POST '));
+      expect(requestBody !== undefined, name).toBe(/^(?:POST|PATCH) /.test(name));
     const required = (name: string): unknown =>
       operations().find(([one]) => one === name)?.[1].requestBody?.required;
     expect(required('POST /v1/requests')).toBe(true);
@@ -205,6 +207,13 @@ describe('the document', () => {
 
 // ---- what is answered fits what is written -------------------------------------------------------
 
+const EXCEPTION = {
+  ...{ policy: 'credit-decisions', rule: 'small and sure', until: '2090-01-01T00:00:00.000Z' },
+  reason: 'While the model is new, people look at everything.',
+};
+
+const OFFICE = { timeZone: 'Europe/Berlin', hours: { mon: ['09:00-17:00'] }, holidays: [] };
+
 /** Calls of a sample run: every guarded route at least once, and more where answers differ. */
 async function sampleRun(): Promise<Map<string, [string, string, CallOptions][]>> {
   const pending = (await submit(stack, aLoan())).id;
@@ -228,18 +237,24 @@ async function sampleRun(): Promise<Map<string, [string, string, CallOptions][]>
     body: { verdict, contentDigest: await digestOf(id) },
   });
   const reason = 'A reason of more than twenty characters.';
+  await stack.call('cora', '/v1/calendars/office/versions', { body: OFFICE });
+  await stack.call('cora', '/v1/people/rui/roles', { body: { role: 'compliance' } });
+  const exception = await stack.call<{ id: string }>('cora', '/v1/exceptions', { body: EXCEPTION });
   await stack.call('vic', `/v1/requests/${rejected}/view`);
   await published(stack, rejected);
   const runs: [string, string, string, CallOptions?][] = [
     ['POST /v1/requests', 'app', '/v1/requests', { body: aSureLoan() }],
     ['POST /v1/requests', 'eve', '/v1/requests', { body: aVendor() }],
     ['POST /v1/requests', 'app', '/v1/requests', { body: aHeldRequest() }],
+    ['POST /v1/requests/preview', 'app', '/v1/requests/preview', { body: aLoan() }],
+    ['POST /v1/requests/preview', 'eve', '/v1/requests/preview', { body: aHeldRequest() }],
     ['GET /v1/requests', 'cora', '/v1/requests'],
     ['GET /v1/requests/:id', 'app', `/v1/requests/${pending}`],
     ['GET /v1/requests/:id', 'app', `/v1/requests/${held}`],
     ['GET /v1/requests/:id/view', 'omar', `/v1/requests/${pending}/view`],
     ['GET /v1/requests/:id/view', 'cora', `/v1/requests/${held}/view`],
     ['GET /v1/requests/:id/chain', 'app', `/v1/requests/${pending}/chain`],
+    ['GET /v1/requests/:id/eligibility', 'app', `/v1/requests/${pending}/eligibility`],
     ['GET /v1/requests/:id/evidence', 'app', `/v1/requests/${pending}/evidence`],
     [
       'POST /v1/requests/:id/decisions',
@@ -273,12 +288,57 @@ async function sampleRun(): Promise<Map<string, [string, string, CallOptions][]>
       `/v1/requests/${rejected}/commands/${await commandOf(rejected)}`,
     ],
     ['GET /v1/policies', 'app', '/v1/policies'],
+    ['GET /v1/policies', 'app', '/v1/policies?review=overdue'],
+    ['GET /v1/policies/:id/versions', 'app', '/v1/policies/credit-decisions/versions'],
     ['GET /v1/policies/:id/versions/:version', 'app', '/v1/policies/credit-decisions/versions/1'],
+    ['GET /v1/policies/:id/versions/:version', 'app', '/v1/policies/fallback/versions/1'],
+    [
+      'GET /v1/policies/:id/versions/:version/diff',
+      'app',
+      '/v1/policies/credit-decisions/versions/1/diff',
+    ],
+    ['GET /v1/policies/:id/proposals', 'eve', '/v1/policies/credit-decisions/proposals'],
+    ['GET /v1/policies/:id/shadow', 'eve', '/v1/policies/credit-decisions/shadow'],
+    [
+      'POST /v1/policies/:id/versions/:version/acknowledgements',
+      'eve',
+      '/v1/policies/credit-decisions/versions/1/acknowledgements',
+      { body: {} },
+    ],
+    [
+      'GET /v1/policies/:id/versions/:version/acknowledgements',
+      'eve',
+      '/v1/policies/credit-decisions/versions/1/acknowledgements',
+    ],
+    ['GET /v1/requests/:id/policy', 'app', `/v1/requests/${pending}/policy`],
+    ['POST /v1/exceptions', 'cora', '/v1/exceptions', { body: EXCEPTION }],
+    ['GET /v1/exceptions', 'ada', '/v1/exceptions'],
+    ['GET /v1/exceptions/:exceptionId', 'ada', `/v1/exceptions/${exception.body.id}`],
+    [
+      'POST /v1/exceptions/:exceptionId/approval',
+      'rui',
+      `/v1/exceptions/${exception.body.id}/approval`,
+      { method: 'POST' },
+    ],
+    [
+      'DELETE /v1/exceptions/:exceptionId',
+      'cora',
+      `/v1/exceptions/${exception.body.id}`,
+      { method: 'DELETE' },
+    ],
     [
       'POST /v1/policies/:id/versions',
       'cora',
       '/v1/policies/documented/versions',
       { raw: policy, headers: { 'Content-Type': 'text/yaml' } },
+    ],
+    ['GET /v1/calendars', 'app', '/v1/calendars'],
+    ['GET /v1/calendars/:id/versions/:version', 'app', '/v1/calendars/office/versions/1'],
+    [
+      'POST /v1/calendars/:id/versions',
+      'cora',
+      '/v1/calendars/office/versions',
+      { body: OFFICE, headers: { 'If-Match': '*' } },
     ],
     ['GET /v1/log/tile/entries/*path', 'ada', '/v1/log/tile/entries/000.p/1'],
     ['GET /v1/log/streams/:id/head', 'ada', `/v1/log/streams/${rejected}/head`],
@@ -297,6 +357,8 @@ async function sampleRun(): Promise<Map<string, [string, string, CallOptions][]>
       '/v1/people/doc/roles',
       { body: { role: 'x', until: '2999-01-01T00:00:00.000Z' } },
     ],
+    ...(await commandRuns(stack)),
+    ...(await directoryRuns(stack)),
     ['GET /v1/apps', 'ada', '/v1/apps'],
     ['POST /v1/apps', 'cora', '/v1/apps', { body: app }],
     ['GET /v1/apps/:id', 'ada', '/v1/apps/sample-agent'],

@@ -99,27 +99,51 @@ test('what the contract fixes is not a matter of the matrix', () => {
     'GET /v1/log/proof/inclusion',
     'GET /v1/log/proof/consistency',
   ]);
-  // An app submits, reads, withdraws; it never sees a view, decides, overrides or changes a rule or a person.
+  // An app submits, reads, answers, amends, withdraws; it never sees a view, asks, decides, overrides or
+  // changes a rule or a person.
   const byApps = GUARDED.filter(([, { app }]) => app !== false).map(([name]) => name);
   expect(byApps).toEqual([
     'POST /v1/requests',
+    'POST /v1/requests/preview',
     'GET /v1/requests',
     'GET /v1/requests/:id',
+    'GET /v1/requests/:id/policy',
     'GET /v1/requests/:id/chain',
+    'GET /v1/requests/:id/eligibility',
     'GET /v1/requests/:id/evidence',
     'GET /v1/requests/:id/commands/:commandId',
     'POST /v1/requests/:id/withdrawal',
+    'GET /v1/requests/:id/discussion',
+    'POST /v1/requests/:id/answers',
+    'POST /v1/requests/:id/comments',
+    'POST /v1/requests/:id/amendments',
+    'POST /v1/requests/:id/reopening',
     'GET /v1/log/tile/entries/*path',
     'GET /v1/log/streams/:id/head',
     'GET /v1/policies',
+    'GET /v1/policies/:id/versions',
     'GET /v1/policies/:id/versions/:version',
+    'GET /v1/policies/:id/versions/:version/diff',
+    'GET /v1/calendars',
+    'GET /v1/calendars/:id/versions/:version',
   ]);
   // Whoever changes the installation holds the role for it.
   for (const [name, { person }] of GUARDED)
-    if (!name.startsWith('GET ') && !name.includes('/v1/requests'))
+    if (!name.startsWith('GET ') && !/\/v1\/(?:requests|exceptions)|acknowledgements/.test(name))
       expect(person, name).toEqual([
-        name.includes('/v1/policies') ? 'policy-admin' : 'directory-admin',
+        /\/v1\/(?:policies|calendars)/.test(name) ? 'policy-admin' : 'directory-admin',
       ]);
+  // One asks for an exception to a rule, another agrees; whoever reads a policy says so themselves.
+  expect(
+    GUARDED.filter(
+      ([name]) => /exceptions|acknowledgements/.test(name) && !name.startsWith('GET '),
+    ).map(([name, { person }]) => [name, person]),
+  ).toEqual([
+    ['POST /v1/policies/:id/versions/:version/acknowledgements', 'any'],
+    ['POST /v1/exceptions', ['policy-admin']],
+    ['POST /v1/exceptions/:exceptionId/approval', ['compliance']],
+    ['DELETE /v1/exceptions/:exceptionId', ['policy-admin', 'compliance']],
+  ]);
 });
 
 // ---- who is turned away --------------------------------------------------------------------------
@@ -135,7 +159,10 @@ function addressOf(name: string, request = requestId): { method: string; path: s
   const id = /^\/v1\/(?:requests|log)/.test(pattern)
     ? request
     : pattern.startsWith('/v1/people')
-      ? 'eve'
+      ? // Whoever leaves does nothing more: not somebody whom the tests need.
+        pattern.endsWith('/departure')
+        ? 'otto'
+        : 'mia'
       : pattern.startsWith('/v1/apps')
         ? 'sample-agent'
         : 'credit-decisions';
@@ -144,6 +171,11 @@ function addressOf(name: string, request = requestId): { method: string; path: s
     .replace(':commandId', '00000000-0000-4000-8000-000000000000')
     .replace(':version', '1')
     .replace(':keyId', '0000000000000000')
+    .replace(/:(?:grant|absence|delegation|training)Id/, '00000000-0000-4000-8000-000000000000')
+    .replace(
+      /:(?:grant|absence|delegation|training|exception)Id/,
+      '00000000-0000-4000-8000-000000000000',
+    )
     .replace(':file', 'start.js')
     .replace(':level/*path', '0/000.p/1')
     .replace('*path', '000.p/1');
@@ -158,7 +190,7 @@ async function callWith(
   const { method, path } = addressOf(name, request);
   return stack.call(null, path, {
     method,
-    ...(method === 'POST' ? { body: {} } : {}),
+    ...(['POST', 'PATCH'].includes(method) ? { body: {} } : {}),
     headers: authorization === null ? {} : { Authorization: authorization },
   });
 }
@@ -206,6 +238,24 @@ describe('a person without the role is turned away, and that is noted', () => {
   const limited = GUARDED.filter(([, { person }]) => person !== 'any');
   test.each(limited)('%s', async (name) => {
     await expectTurnedAway(name, bearer(stack.bearer('eve')), { type: 'person', id: 'eve' });
+  });
+});
+
+describe('whoever is named by the path may do what is about themselves', () => {
+  const own = GUARDED.filter(([, { self }]) => self === true);
+
+  test('which is to be absent and to delegate', () => {
+    expect(own.map(([name]) => name)).toEqual([
+      'POST /v1/people/:id/absences',
+      'DELETE /v1/people/:id/absences/:absenceId',
+      'POST /v1/people/:id/delegations',
+      'DELETE /v1/people/:id/delegations/:delegationId',
+    ]);
+  });
+
+  test.each(own)('%s', async (name) => {
+    const { status, text } = await callWith(name, bearer(stack.bearer('mia')));
+    expect([404, 422], text).toContain(status);
   });
 });
 

@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import {
   compileCondition,
   conditionsFor,
+  expressionsFor,
+  compileMoment,
   evaluateCondition,
   LONGEST_CONDITION,
 } from '../../application/conditions.ts';
@@ -461,8 +463,7 @@ describe('what holds a request', () => {
       effect: 'approve',
       stages: [],
     } as const;
-    const evaluateFor = conditionsFor(aRequest(), NOW);
-    const asked = { tier: 'low', evaluate: evaluateFor } as const;
+    const asked = { tier: 'low', exceptions: [], ...expressionsFor(aRequest(), NOW) } as const;
     const binding = bindPolicy([{ ...policy, rules: [rule] }], policy, asked);
     expect(binding.heldBy).toEqual([
       { fact: 'p#0', reason: 'rule "sure" could not be evaluated: no such key: nope (column 8)' },
@@ -702,5 +703,47 @@ describe('any text and any request', () => {
       }),
       { numRuns: 1_500 },
     );
+  });
+});
+
+describe('an instant that the request names', () => {
+  const of = (expression: string, request: unknown = {}) =>
+    expressionsFor(request, NOW).moment(expression, 'low');
+
+  test.each([
+    ['timestamp("2027-01-31T10:00:00.5Z")', '2027-01-31T10:00:00.500Z'],
+    ['timestamp("2027-01-31T10:00:00+02:00") + duration("36h")', '2027-02-01T20:00:00.000Z'],
+    ['"2027-01-31"', '2027-01-31T00:00:00.000Z'],
+    ['"2027-01-31T10:00:00.123456789Z"', '2027-01-31T10:00:00.123Z'],
+    ['"2027-01-31T10:00:00-05:30"', '2027-01-31T15:30:00.000Z'],
+    ['request.context.contract.start', '2027-03-01T00:00:00.000Z'],
+    ['now + duration("24h")', '2026-11-22T07:41:00.000Z'],
+  ])('%s is %s', (expression, instant) => {
+    const request = { context: { contract: { start: '2027-03-01' } } };
+    const given = of(expression, request);
+    if (expression.startsWith('now')) expect(given).toMatchObject({ kind: 'value' });
+    else expect(given).toEqual({ kind: 'value', value: instant });
+  });
+
+  test.each([
+    ['"2027-02-29"', 'it gives no instant'],
+    ['"tomorrow"', 'it gives no instant'],
+    ['"2027-01-31T24:00:00Z"', 'it gives no instant'],
+    ['"0000-01-01"', 'it gives no instant'],
+    ['request.number', 'it gives no instant'],
+    ['request.nothing', 'no such key: nothing (column 8)'],
+    ['timestamp(request.text)', 'not an RFC 3339 timestamp'],
+  ])('%s holds: %s', (expression, message) => {
+    const given = of(expression, { number: 5, text: 'secret words' });
+    expect(given).toMatchObject({ kind: 'error', message: expect.stringContaining(message) });
+    expect(JSON.stringify(given)).not.toContain('secret');
+  });
+
+  test.each([
+    ['true', 'must be a timestamp or a text, but is bool (column 1)'],
+    ['1 + 1', 'must be a timestamp or a text, but is int (column 3)'],
+    ['request.', 'syntax error: unexpected "." (column 8)'],
+  ])('%s cannot be published: %s', (expression, message) => {
+    expect(compileMoment(expression)).toMatchObject({ ok: false, message });
   });
 });

@@ -14,7 +14,9 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 beforeEach(async () => {
-  await world.owner.query('TRUNCATE request CASCADE');
+  // What another test left is nobody's work any more.
+  await world.owner.query(`UPDATE request SET gate = 'none', wake_at = NULL`);
+  await world.owner.query(`UPDATE command SET due_at = 'infinity' WHERE answer IS NULL`);
   await world.deps.db.query(`UPDATE installation SET temporal_namespace_id = 'namespace-1'`);
   world.faults.length = 0;
 });
@@ -160,7 +162,7 @@ describe('time that nobody kept', () => {
     const id = await submitted();
     await markGateOpen(world.deps.db, [id]);
     world.clock.move('PT2H');
-    world.clock.move('PT31S');
+    world.clock.move('PT11S');
     const { started } = dispatching();
     await eventually(async () => expect(started).toEqual([id]));
     await becomes(id, 'open');
@@ -178,11 +180,11 @@ describe('time that nobody kept', () => {
     expect(world.faults).toEqual([]);
   });
 
-  test('is left to the workflow for half a minute', async () => {
+  test('is left to the workflow for ten seconds', async () => {
     const id = await submitted();
     await markGateOpen(world.deps.db, [id]);
     world.clock.move('PT2H');
-    world.clock.move('PT29S');
+    world.clock.move('PT9S');
     const { started } = dispatching();
     await pause(400);
     expect(started).toEqual([]);
@@ -207,6 +209,44 @@ describe('commands that nobody delivered', () => {
     await pause(400);
     expect(delivered).toEqual([waiting]);
     expect((await world.row(id)).state.decisions).toHaveLength(1);
+  });
+
+  test('are decided also where somebody answers for our worker that they were', async () => {
+    const id = await submitted();
+    const waiting = await command(id);
+    dispatching({ deliver: async () => 'decided' });
+    await eventually(async () =>
+      expect(await world.answer(waiting)).toMatchObject({ outcome: { kind: 'counted' } }),
+    );
+    expect(world.faults).toHaveLength(1);
+    expect((await world.records(id)).filter(({ kind }) => kind === 'decided')).toHaveLength(1);
+  });
+
+  test('are decided after a minute where Temporal is there and the gate never answers', async () => {
+    const id = await submitted();
+    const waiting = await command(id);
+    const { delivered } = dispatching({ deliver: unavailable });
+    await eventually(async () => expect(delivered).toHaveLength(1));
+    world.clock.move('PT50S');
+    await eventually(async () => expect(delivered).toHaveLength(2));
+    await pause(300);
+    expect(await world.answer(waiting)).toBeNull();
+    world.clock.move('PT15S');
+    await eventually(async () =>
+      expect(await world.answer(waiting)).toMatchObject({ outcome: { kind: 'counted' } }),
+    );
+  });
+
+  test('wait for as long as it takes where Temporal is away', async () => {
+    const id = await submitted();
+    const waiting = await command(id);
+    const away = { deliver: unavailable, namespaceId: unavailable };
+    const { delivered } = dispatching(away);
+    world.clock.move('PT5M');
+    await eventually(async () => expect(delivered.length).toBeGreaterThan(0));
+    await pause(400);
+    expect(await world.answer(waiting)).toBeNull();
+    expect(world.faults).toEqual([]);
   });
 
   test('are taken straight where the gate takes none any more', async () => {

@@ -4,8 +4,11 @@ import { draftsOf } from '../../application/event-records.ts';
 import { BY_ENGINE, sealRequestEvents, type RequestSealing } from '../../application/sealing.ts';
 import type { Deps } from '../../application/deps.ts';
 import { createVault } from '../../application/vault.ts';
+import type { ShadowEvaluation } from '../../domain/binding.ts';
 import type { AccountabilityEvent } from '../../domain/event.ts';
 import type { Resolution, RequestState } from '../../domain/request.ts';
+import type { ReviewDebt } from '../../domain/review-debt.ts';
+import type { UsedException } from '../../domain/rule-exception.ts';
 import { parseRecord, type LedgerRecord, type RecordKind } from '../../ledger/record.ts';
 import {
   aDecision,
@@ -32,15 +35,38 @@ const resolution = (cause: Resolution['cause']): Resolution => ({
 type Type = AccountabilityEvent['type'];
 type Told = { readonly [T in Type]: AccountabilityEvent & { type: T } };
 
+const ACT = randomUUID();
+const EXCEPTION: UsedException = {
+  ...{ id: ACT, policy: 'credit-decisions', rule: 'planted rule', when: null },
+  ...{ from: NOW, until: NOW, approver: 'planted-cora', ruleIndex: 0, uses: 1 },
+};
+const SHADOW: ShadowEvaluation = {
+  ...{ policy: 'stricter', version: 2, rule: 0, effect: 'review' },
+  ...{ stages: 1, tier: 'high', differs: true },
+};
+const DEBT: ReviewDebt = {
+  ...{ id: ACT, person: 'planted-olga', role: 'planted-role', due: NOW },
+  ...{ status: 'open', reviewedBy: null, verdict: null },
+};
+
 /** One of each; the type makes the table complete. */
 const EVENTS: Told = {
   requested: { type: 'requested' },
-  policy_bound: { type: 'policy_bound' },
+  policy_bound: { type: 'policy_bound', cause: 'submitted' },
+  exception_used: {
+    type: 'exception_used',
+    exception: EXCEPTION,
+  },
+  shadow_evaluated: { type: 'shadow_evaluated', shadow: SHADOW },
   held: { type: 'held', heldBy: [HELD] },
-  stage_opened: { type: 'stage_opened', stage: 0, deadline: NOW },
+  stage_opened: { type: 'stage_opened', stage: 0, deadline: NOW, cause: 'order' },
+  stage_closed: { type: 'stage_closed', stage: 0, approvals: 1, rejections: 0 },
   viewed: { type: 'viewed', person: 'planted-eve' },
   reminded: { type: 'reminded', stage: 0, ordinal: 0 },
-  escalated: { type: 'escalated', stage: 0, index: 0 },
+  escalated: {
+    ...{ type: 'escalated', stage: 0, index: 0, to: 'credit-manager', mode: 'add' },
+    ...{ cause: 'time', person: null },
+  },
   decided: {
     type: 'decided',
     decision: aDecision('planted-eve', { delegatedBy: 'planted-omar' }),
@@ -53,19 +79,41 @@ const EVENTS: Told = {
     reason: 'RESOLVED',
     contentDigest: CONTENT_DIGEST,
   },
-  overridden: { type: 'overridden', effect: 'stop', before: 'pending', person: 'planted-olga' },
+  asked: { type: 'asked', question: ACT, due: NOW, clockStopped: true },
+  answered: { type: 'answered', question: ACT, clockResumed: true },
+  question_lapsed: { type: 'question_lapsed', question: ACT, ordinal: 1 },
+  commented: { type: 'commented', comment: ACT, replyTo: null },
+  amended: {
+    type: 'amended',
+    beforeActionDigest: 'd'.repeat(64),
+    beforeContentDigest: 'e'.repeat(64),
+    voided: 1,
+  },
+  claimed: { type: 'claimed', change: 'claimed', stage: 0, person: 'planted-eve', until: NOW },
+  delegated: {
+    type: 'delegated',
+    stage: 0,
+    delegation: { id: ACT, person: 'planted-eve', to: 'planted-omar', from: NOW, until: NOW },
+  },
+  reassigned: { type: 'reassigned', stage: 0, from: 'planted-eve', to: 'planted-omar' },
+  overridden: {
+    ...{ type: 'overridden', effect: 'stop', before: 'pending', person: 'planted-olga' },
+    ...{ second: 'planted-omar', breakGlass: false },
+  },
+  review_debt: { type: 'review_debt', change: 'opened', debt: DEBT },
   withdrawn: { type: 'withdrawn' },
-  expired: { type: 'expired', stage: 0 },
+  expired: { type: 'expired', stage: 0, pausedSeconds: 60 },
   resolved: { type: 'resolved', resolution: resolution('people'), decisions: 1 },
 };
 const all = Object.values(EVENTS);
 
-const state: RequestState = aRequest({
+const submitted: RequestState = aRequest({
   requestId: randomUUID(),
   requester: { type: 'app', id: 'planted-agent', owner: 'planted-otto' },
   onBehalfOf: 'planted-dana',
   stages: [aStage({ name: 'planted stage', escalations: [anEscalation()] }), aSecondStage()],
 });
+const state: RequestState = { ...submitted, amendments: 1 };
 
 function aSealing(differs: Partial<RequestSealing> = {}): RequestSealing {
   return {
@@ -84,7 +132,8 @@ function aSealing(differs: Partial<RequestSealing> = {}): RequestSealing {
     dekId: '',
     texts: [],
     refs: [],
-    eligible: new Map([[0, ['planted-eve', 'planted-omar']]]),
+    eligible: new Map([[0, { groups: [['planted-eve', 'planted-omar']], excluded: 1 }]]),
+    escalatedTo: new Map([['credit-manager', ['planted-omar']]]),
     ...differs,
   };
 }
@@ -110,14 +159,26 @@ describe('each event becomes exactly one kind of record', () => {
   const kinds: { readonly [T in Type]: RecordKind } = {
     requested: 'requested',
     policy_bound: 'policy_bound',
+    exception_used: 'exception',
+    shadow_evaluated: 'shadow_evaluated',
     held: 'held',
     stage_opened: 'stage_opened',
+    stage_closed: 'stage_closed',
     viewed: 'viewed',
     reminded: 'reminded',
     escalated: 'escalated',
     decided: 'decided',
     refused: 'refused',
+    asked: 'asked',
+    answered: 'answered',
+    question_lapsed: 'reminded',
+    commented: 'commented',
+    amended: 'amended',
+    claimed: 'claimed',
+    delegated: 'delegated',
+    reassigned: 'reassigned',
     overridden: 'overridden',
+    review_debt: 'review_debt',
     withdrawn: 'withdrawn',
     expired: 'expired',
     resolved: 'resolved',
@@ -145,6 +206,8 @@ describe('who is named as acting', () => {
   test.each<[Type, object]>([
     ['requested', person('requester')],
     ['policy_bound', byPolicy],
+    ['exception_used', engine],
+    ['shadow_evaluated', byPolicy],
     ['held', byPolicy],
     ['stage_opened', engine],
     ['viewed', person('reviewer')],
@@ -152,7 +215,17 @@ describe('who is named as acting', () => {
     ['escalated', engine],
     ['decided', person('reviewer')],
     ['refused', person('none')],
+    ['stage_closed', engine],
+    ['asked', person('reviewer')],
+    ['answered', person('requester')],
+    ['question_lapsed', engine],
+    ['commented', person('none')],
+    ['amended', person('requester')],
+    ['claimed', person('reviewer')],
+    ['delegated', person('reviewer')],
+    ['reassigned', person('override_authority')],
     ['overridden', person('override_authority')],
+    ['review_debt', engine],
     ['withdrawn', person('requester')],
     ['expired', engine],
     ['resolved', engine],
@@ -199,9 +272,9 @@ describe('what is told', () => {
 
   test('more than 64 people are counted, not listed', () => {
     const people = Array.from({ length: 65 }, (_, i) => `p${i}`);
-    const many = aSealing({ eligible: new Map([[0, people]]) });
+    const many = aSealing({ eligible: new Map([[0, { groups: [people], excluded: 0 }]]) });
     expect(bodyOf(EVENTS.stage_opened, many)).toMatchObject({ eligible: 65, eligible_c: [] });
-    const few = aSealing({ eligible: new Map([[0, people.slice(1)]]) });
+    const few = aSealing({ eligible: new Map([[0, { groups: [people.slice(1)], excluded: 0 }]]) });
     expect((bodyOf(EVENTS.stage_opened, few) as { eligible_c: string[] }).eligible_c).toHaveLength(
       64,
     );
@@ -244,13 +317,26 @@ describe('what is told', () => {
       const stages = [aStage({ onTimeout }), aSecondStage({ onTimeout })];
       const stage = behind === 'last' ? 1 : 0;
       const sealing = aSealing({ state: aRequest({ tier, stages }) });
-      expect(bodyOf({ type: 'expired', stage }, sealing)).toMatchObject({ then, stage });
+      expect(bodyOf({ type: 'expired', stage, pausedSeconds: 0 }, sealing)).toMatchObject({
+        then,
+        stage,
+      });
     },
   );
 
   test.each<[Type, string[]]>([
     ['decided', ['reason']],
     ['refused', ['reason']],
+    ['asked', ['reason']],
+    ['answered', ['reason']],
+    ['commented', ['reason']],
+    ['delegated', ['reason']],
+    ['reassigned', ['reason']],
+    ['amended', []],
+    ['claimed', []],
+    ['question_lapsed', []],
+    ['escalated', []],
+    ['review_debt', []],
     ['overridden', ['reason']],
     ['withdrawn', ['reason']],
     ['viewed', []],
@@ -265,7 +351,13 @@ describe('what is told', () => {
 });
 
 describe('nothing personal is in the bytes', () => {
-  const texts = [{ path: 'reason', value: 'planted words of Zoë Ünver' }];
+  /** What is said in a discussion is called text, why something is done a reason. */
+  const textsOf = ({ type }: AccountabilityEvent) => [
+    {
+      path: ['asked', 'answered', 'commented'].includes(type) ? 'text' : 'reason',
+      value: 'planted words of Zoë Ünver',
+    },
+  ];
   const heldBy = [{ fact: 'credit-decisions#0', reason: 'planted condition' }];
   const SPELLINGS = ['planted', 'Zoë', 'first line', 'no such key'].flatMap((text) => [
     text,
@@ -276,7 +368,7 @@ describe('nothing personal is in the bytes', () => {
 
   test.each(all)('of $type', (event) => {
     const said = event.type === 'held' ? { ...event, heldBy } : event;
-    const { bytes, records } = sealed(said, { texts });
+    const { bytes, records } = sealed(said, { texts: textsOf(said) });
     const text = bytes.map((record) => Buffer.from(record.bytes).toString('latin1')).join('\n');
     expect(text).toMatch(/^[\x20-\x7e\n]+$/);
     for (const plant of SPELLINGS) expect(text.toLowerCase()).not.toContain(plant.toLowerCase());
@@ -285,7 +377,7 @@ describe('nothing personal is in the bytes', () => {
 
   test('nor in what is stored beside them', () => {
     for (const event of all) {
-      const { fragments } = sealed(event, { texts });
+      const { fragments } = sealed(event, { texts: textsOf(event) });
       for (const { text, values } of fragments) {
         const stored = JSON.stringify(values, (_, value: unknown) =>
           value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : value,

@@ -10,7 +10,8 @@ import {
   type Remember,
   type Replayable,
 } from '../../application/idempotency.ts';
-import { addPerson, grantRole } from '../../application/people.ts';
+import { addPerson } from '../../application/people.ts';
+import { grantRole } from '../../application/role-grants.ts';
 import { publishPolicy, type PolicyCache } from '../../application/policies.ts';
 import { BY_ENGINE } from '../../application/sealing.ts';
 import { submitRequest } from '../../application/submit-request.ts';

@@ -2,12 +2,11 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ApplicationError } from '../../application/error.ts';
 import {
   createPolicyCache,
-  policyPage,
-  policyVersion,
   publishPolicy,
   type PolicyCache,
   type Publication,
 } from '../../application/policies.ts';
+import { policyPage, policyVersion } from '../../application/policy-queries.ts';
 import { submitRequest } from '../../application/submit-request.ts';
 import { verifyChain } from '../../ledger/verify.ts';
 import { sha256, sha256Hex } from '../../ledger/hash.ts';
@@ -63,8 +62,21 @@ describe('publishing', () => {
     const second = await publishing({ id, source: `${source}# more\n`, expected: 1 });
     expect(first).toMatchObject({ id, version: 1, source, author: 'cora', enabled: true });
     expect(first.sourceSha256).toBe(sha256Hex(source));
-    expect(await policyVersion(world.deps, id, 1)).toEqual(first);
-    expect(await policyVersion(world.deps, id, 2)).toEqual(second);
+    const asRead = {
+      objective: null,
+      owner: null,
+      reviewBy: null,
+      reviewOverdue: false,
+      controls: [],
+    };
+    expect(await policyVersion(world.deps, id, 1)).toEqual({
+      ...{ ...first, ...asRead, mode: 'enforced', standing: 'superseded' },
+      effective: first.createdAt,
+    });
+    expect(await policyVersion(world.deps, id, 2)).toEqual({
+      ...{ ...second, ...asRead, mode: 'enforced', standing: 'in-force' },
+      effective: second.createdAt,
+    });
 
     const [row] = await world.deps.db.query<{ stream_id: string }>(
       'SELECT stream_id FROM policy WHERE id = $1',
@@ -376,7 +388,7 @@ describe('policies in memory', () => {
       reads += 1;
       return db.query(text, values);
     }) as typeof db.query;
-    const cache = createPolicyCache({ db: { ...db, query } });
+    const cache = createPolicyCache({ db: { ...db, query }, now: () => world.deps.now() });
     const [one, two] = await Promise.all([cache.current(), cache.current()]);
     expect(one).toBe(two);
     expect(reads).toBe(1);
@@ -392,10 +404,10 @@ describe('policies in memory', () => {
       if (broken) throw new Error('gone');
       return db.query(text, values);
     }) as typeof db.query;
-    const cache = createPolicyCache({ db: { ...db, query } });
+    const cache = createPolicyCache({ db: { ...db, query }, now: () => world.deps.now() });
     await expect(cache.current()).rejects.toThrow('gone');
     broken = false;
-    expect((await cache.current()).ofKind('no-such-kind')).toEqual([]);
+    expect((await cache.current()).ofKind('no-such-kind', world.deps.now())).toEqual([]);
   });
 
   test('show what is enabled, newest first of each, by kind', async () => {
@@ -403,13 +415,13 @@ describe('policies in memory', () => {
     await publish(own.deps, POLICY.replace('quorum: 2', 'quorum: 1'), 1);
     await publish(own.deps, POLICY.replace('id: loans', 'id: off\nenabled: false'));
     const policies = await createPolicyCache(own.deps).current();
-    expect(policies.ofKind('ai-decision').map(({ id, version }) => `${id}@${version}`)).toEqual([
-      'loans@2',
-    ]);
-    expect(policies.textOf('loans')?.sha256).toBe(
+    expect(
+      policies.ofKind('ai-decision', own.deps.now()).map(({ id, version }) => `${id}@${version}`),
+    ).toEqual(['loans@2']);
+    expect(policies.textOf('loans', 2)?.sha256).toBe(
       sha256Hex(POLICY.replace('quorum: 2', 'quorum: 1')),
     );
-    expect(policies.textOf('fallback')).toBeNull();
+    expect(policies.textOf('fallback', 1)).toBeNull();
     await own.close();
   });
 });

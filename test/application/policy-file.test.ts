@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
+import { stringify } from 'yaml';
+import { z } from 'zod';
 import { describe, expect, test } from 'vitest';
 import {
   parsePolicy,
@@ -7,7 +9,7 @@ import {
   toPolicy,
   type PolicyParse,
 } from '../../application/policy-file.ts';
-import { POLICY_LIMITS } from '../../application/policy-schema.ts';
+import { POLICY_LIMITS, policySchema } from '../../application/policy-schema.ts';
 
 type Json = Record<string, unknown>;
 
@@ -89,10 +91,13 @@ describe('a good policy', () => {
       enabled: true,
       tier: [],
     });
+    const asksNothing = { conditions: { team: [], region: [] }, trainings: [] };
+    const plainTime = { calendar: null, deadlineAt: null };
     expect(policy.rules[0]).toEqual({
       name: 'small and sure',
       when: expect.stringContaining('0.98'),
       effect: 'approve',
+      controls: [],
       stages: [],
       requireView: null,
       override: null,
@@ -103,10 +108,16 @@ describe('a good policy', () => {
       name: 'everything else',
       when: null,
       effect: 'review',
+      controls: [],
       stages: [
         {
           name: 'first line',
-          groups: [{ name: 'first line', role: 'credit-officer', quorum: 2, rejectQuorum: 1 }],
+          groups: [
+            {
+              ...{ name: 'first line', role: 'credit-officer', quorum: 2, rejectQuorum: 1 },
+              ...asksNothing,
+            },
+          ],
           join: 'all',
           deadline: 'P1D',
           reminders: ['PT2H', 'PT8H'],
@@ -114,10 +125,16 @@ describe('a good policy', () => {
           onTimeout: 'expire',
           distinctFrom: [],
           assurance: 0,
+          ...plainTime,
         },
         {
           name: 'second line',
-          groups: [{ name: 'second line', role: 'risk-manager', quorum: 1, rejectQuorum: 1 }],
+          groups: [
+            {
+              ...{ name: 'second line', role: 'risk-manager', quorum: 1, rejectQuorum: 1 },
+              ...asksNothing,
+            },
+          ],
           join: 'all',
           deadline: 'P1D',
           reminders: [],
@@ -125,6 +142,7 @@ describe('a good policy', () => {
           onTimeout: 'expire',
           distinctFrom: ['first line'],
           assurance: 0,
+          ...plainTime,
         },
       ],
       requireView: true,
@@ -132,6 +150,9 @@ describe('a good policy', () => {
         role: 'override-authority',
         minReason: 20,
         effects: ['stop', 'reverse', 'force'],
+        assurance: 0,
+        secondPerson: [],
+        breakGlass: null,
       },
       slack: { channel: '#credit-approvals', decide: 'allowed', maxDataClass: 'internal' },
       receipt: { validFor: 'PT1H' },
@@ -406,10 +427,6 @@ describe('a broken policy', () => {
       problem: '/rules/0/stages/0/assurance: must be one of 0, 1, 2, 3',
     },
     {
-      document: withStage({ conditions: {} }),
-      problem: '/rules/0/stages/0/conditions: conditions on the reviewer are not supported yet',
-    },
-    {
       document: withStage({ join: 'any' }),
       problem: '/rules/0/stages/0/join: is for parallel groups only',
     },
@@ -432,8 +449,7 @@ describe('a broken policy', () => {
     },
     {
       document: withGroups([aGroup(), aGroup({ name: 'b', conditions: [] })]),
-      problem:
-        '/rules/0/stages/0/parallel/1/conditions: conditions on the reviewer are not supported yet',
+      problem: '/rules/0/stages/0/parallel/1/conditions: must be an object, not a list',
     },
   ])('$problem', ({ document, problem }) => {
     const json: unknown = JSON.parse(JSON.stringify(document));
@@ -712,5 +728,240 @@ describe('any text and any JSON', () => {
       fc.property(tree, (value) => check(parsePolicy(JSON.stringify(value), 'auto'))),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('each single field broken', () => {
+  /** A policy that says everything that can be said; the second stage has parallel groups. */
+  const WHOLE = {
+    ...{ id: 'whole', kind: 'ai-decision', enabled: true, when: 'true', objective: 'all of it' },
+    ...{ controls: ['A'], owner: 'cora', reviewBy: '2027-01-31', mode: 'enforced' },
+    ...{ effective: '2027-01-01T00:00:00.000Z', requireAcknowledgement: false },
+    tier: [{ when: 'false', atLeast: 'high' }],
+    rules: [
+      {
+        ...{ name: 'all', when: 'true', effect: 'review', controls: ['B'], requireView: true },
+        stages: [
+          {
+            ...{ name: 'first', role: 'security', quorum: 1, rejectQuorum: 1, deadline: 'P1D' },
+            ...{
+              reminders: ['PT1H'],
+              escalations: [{ after: 'PT2H', to: 'privacy', mode: 'add' }],
+            },
+            ...{
+              onTimeout: 'expire',
+              assurance: 0,
+              calendar: 'office',
+              deadlineAt: '"2027-01-31"',
+            },
+            ...{ conditions: { team: ['a'], region: 'eu' } },
+            trainings: [{ course: 'basics', version: 1 }],
+          },
+          {
+            name: 'second',
+            parallel: [
+              {
+                ...{ name: 'one', role: 'security', quorum: 1, rejectQuorum: 1 },
+                conditions: { team: ['a'], region: ['eu'] },
+                trainings: [{ course: 'basics', version: 1 }],
+              },
+              { role: 'privacy', quorum: 1 },
+            ],
+            ...{ join: 'all', distinctFrom: ['first'] },
+          },
+        ],
+        override: {
+          ...{
+            role: 'override-authority',
+            minReason: 20,
+            effects: ['stop', 'force'],
+            assurance: 0,
+          },
+          ...{ secondPerson: ['force'], breakGlass: { role: 'risk-manager', due: 'P3D' } },
+        },
+        slack: { channel: '#all', decide: 'allowed', maxDataClass: 'internal' },
+        receipt: { validFor: 'PT1H' },
+      },
+    ],
+  };
+
+  const NAME = 'must be 1 to 64 of a-z, 0-9, ".", "_", "-", a letter or digit first';
+  const ROLE = 'must be a role: 1 to 64 of a-z, 0-9, "-", a letter first';
+  const LINE = 'must be one line without control characters';
+  const DURATION =
+    'must be an ISO 8601 duration above zero and up to ten years, such as PT4H or P1D';
+  const COUNT = 'must be a whole number from 1 to 100';
+  const EFFECT = 'must be one of stop, reverse, force';
+  const LEVEL = 'must be one of 0, 1, 2, 3';
+  const TEAM = 'must be text or a list of texts, not a number: put it in quotes';
+
+  /** What is wrong with each field, by its place in the schema; `*` is an entry of a list. */
+  const BROKEN: Readonly<Record<string, readonly [value: unknown, message: string]>> = {
+    '/id': ['Not An Id', NAME],
+    '/kind': ['Not A Kind', NAME],
+    '/enabled': ['yes', 'must be true or false, not text'],
+    '/when': ['request.(', 'condition: syntax error: unexpected "." (column 8)'],
+    '/objective': ['two\nlines', LINE],
+    '/controls': ['A', 'must be a list, not text'],
+    '/controls/*': ['', 'must not be empty'],
+    '/owner': [7, 'must be text, not a number: put it in quotes'],
+    '/reviewBy': ['2027-02-30', 'must be a date that exists, such as 2027-01-31'],
+    '/effective': ['2027-01-01', 'must be an instant such as 2027-01-31T00:00:00.000Z'],
+    '/mode': ['silent', 'must be one of enforced, shadow'],
+    '/requireAcknowledgement': ['no', 'must be true or false, not text'],
+    '/tier': [{}, 'must be a list, not an object'],
+    '/tier/*': ['high', 'must be an object, not text'],
+    '/tier/*/when': ['1', 'condition: must be true or false, but is int (column 1)'],
+    '/tier/*/atLeast': ['huge', 'must be one of low, medium, high'],
+    '/rules': ['none', 'must be a list, not text'],
+    '/rules/*': [1, 'must be an object, not a number'],
+    '/rules/*/name': ['\u202Eevil', LINE],
+    '/rules/*/when': [
+      'nobody',
+      'condition: unknown name "nobody": a condition reads request, now and facts (column 1)',
+    ],
+    '/rules/*/effect': ['allow', 'must be one of approve, review, reject'],
+    '/rules/*/controls': [true, 'must be a list, not true or false'],
+    '/rules/*/controls/*': [null, 'must be text, not empty'],
+    '/rules/*/requireView': [1, 'must be true or false, not a number'],
+    '/rules/*/stages': ['first', 'must be a list, not text'],
+    '/rules/*/stages/*': [[], 'must be an object, not a list'],
+    '/rules/*/stages/*/name': ['', 'must not be empty'],
+    '/rules/*/stages/*/role': ['Chef', ROLE],
+    '/rules/*/stages/*/quorum': [0, COUNT],
+    '/rules/*/stages/*/rejectQuorum': [101, COUNT],
+    '/rules/*/stages/*/deadline': ['soon', DURATION],
+    '/rules/*/stages/*/reminders': ['PT1H', 'must be a list, not text'],
+    '/rules/*/stages/*/reminders/*': ['1 hour', DURATION],
+    '/rules/*/stages/*/escalations': ['privacy', 'must be a list, not text'],
+    '/rules/*/stages/*/escalations/*': ['privacy', 'must be an object, not text'],
+    '/rules/*/stages/*/escalations/*/after': ['P2D', 'comes after the deadline of the stage (P1D)'],
+    '/rules/*/stages/*/escalations/*/to': ['Boss', ROLE],
+    '/rules/*/stages/*/escalations/*/mode': ['also', 'must be one of add, replace'],
+    '/rules/*/stages/*/onTimeout': [
+      'approve',
+      'would pass the stage at a time that the requester chooses (deadlineAt): let it expire',
+    ],
+    '/rules/*/stages/*/assurance': [4, LEVEL],
+    '/rules/*/stages/*/calendar': ['The Office', NAME],
+    '/rules/*/stages/*/deadlineAt': [
+      '5',
+      'deadline: must be a timestamp or a text, but is int (column 1)',
+    ],
+    '/rules/*/stages/*/conditions': ['eu', 'must be an object, not text'],
+    '/rules/*/stages/*/conditions/team': [7, TEAM],
+    '/rules/*/stages/*/conditions/team/*': ['', 'must not be empty'],
+    '/rules/*/stages/*/conditions/region': ['e\nu', LINE],
+    '/rules/*/stages/*/conditions/region/*': [7, 'must be text, not a number: put it in quotes'],
+    '/rules/*/stages/*/trainings': ['basics', 'must be a list, not text'],
+    '/rules/*/stages/*/trainings/*': ['basics', 'must be an object, not text'],
+    '/rules/*/stages/*/trainings/*/course': ['The Basics', NAME],
+    '/rules/*/stages/*/trainings/*/version': [0, 'must be a whole number from 1 to 1000000'],
+    '/rules/*/stages/*/parallel': [{}, 'must be a list, not an object'],
+    '/rules/*/stages/*/parallel/*': ['one', 'must be an object, not text'],
+    '/rules/*/stages/*/parallel/*/name': ['', 'must not be empty'],
+    '/rules/*/stages/*/parallel/*/role': ['Chef', ROLE],
+    '/rules/*/stages/*/parallel/*/quorum': ['2', 'must be a number, not text'],
+    '/rules/*/stages/*/parallel/*/rejectQuorum': [1.5, COUNT],
+    '/rules/*/stages/*/parallel/*/conditions': [1, 'must be an object, not a number'],
+    '/rules/*/stages/*/parallel/*/conditions/team': [
+      false,
+      'must be text or a list of texts, not true or false: put it in quotes',
+    ],
+    '/rules/*/stages/*/parallel/*/conditions/team/*': ['', 'must not be empty'],
+    '/rules/*/stages/*/parallel/*/conditions/region': [
+      {},
+      'must be text or a list of texts, not an object',
+    ],
+    '/rules/*/stages/*/parallel/*/conditions/region/*': ['', 'must not be empty'],
+    '/rules/*/stages/*/parallel/*/trainings': [1, 'must be a list, not a number'],
+    '/rules/*/stages/*/parallel/*/trainings/*': [1, 'must be an object, not a number'],
+    '/rules/*/stages/*/parallel/*/trainings/*/course': [
+      1,
+      'must be text, not a number: put it in quotes',
+    ],
+    '/rules/*/stages/*/parallel/*/trainings/*/version': ['1', 'must be a number, not text'],
+    '/rules/*/stages/*/join': ['some', 'must be one of all, any'],
+    '/rules/*/stages/*/distinctFrom': ['first', 'must be a list, not text'],
+    '/rules/*/stages/*/distinctFrom/*': ['', 'must not be empty'],
+    '/rules/*/override': ['nobody', 'must be an object, not text'],
+    '/rules/*/override/role': ['Boss', ROLE],
+    '/rules/*/override/minReason': [0, 'must be a whole number from 1 to 1000'],
+    '/rules/*/override/effects': ['stop', 'must be a list, not text'],
+    '/rules/*/override/effects/*': ['pause', EFFECT],
+    '/rules/*/override/assurance': ['high', LEVEL],
+    '/rules/*/override/secondPerson': [true, 'must be a list, not true or false'],
+    '/rules/*/override/secondPerson/*': ['reverse', '"reverse" is none of the effects'],
+    '/rules/*/override/breakGlass': [true, 'must be an object, not true or false'],
+    '/rules/*/override/breakGlass/role': ['', ROLE],
+    '/rules/*/override/breakGlass/due': ['P11Y', DURATION],
+    '/rules/*/slack': ['#all', 'must be an object, not text'],
+    '/rules/*/slack/channel': ['all', 'must be a channel by its #name'],
+    '/rules/*/slack/decide': ['always', 'must be one of allowed, notify-only, step-up'],
+    '/rules/*/slack/maxDataClass': [
+      'secret',
+      'must be one of public, internal, confidential, personal',
+    ],
+    '/rules/*/receipt': ['PT1H', 'must be an object, not text'],
+    '/rules/*/receipt/validFor': ['PT0S', DURATION],
+  };
+
+  interface Shape {
+    readonly properties?: Readonly<Record<string, Shape>>;
+    readonly items?: Shape;
+    readonly anyOf?: readonly Shape[];
+  }
+
+  /** Every place of the schema: fields of objects, entries of lists. */
+  function placesOf(shape: Shape, at = ''): string[] {
+    const fields = Object.entries(shape.properties ?? {}).flatMap(([name, inner]) => [
+      `${at}/${name}`,
+      ...placesOf(inner, `${at}/${name}`),
+    ]);
+    const items = shape.items === undefined ? [] : [`${at}/*`, ...placesOf(shape.items, `${at}/*`)];
+    return [...fields, ...items, ...(shape.anyOf ?? []).flatMap((one) => placesOf(one, at))];
+  }
+
+  const places = placesOf(
+    z.toJSONSchema(policySchema, { io: 'input', unrepresentable: 'any' }) as Shape,
+  );
+
+  test('every field of the schema has a case, and every case a field', () => {
+    expect(places.length).toBeGreaterThan(80);
+    expect(Object.keys(BROKEN).toSorted()).toEqual([...new Set(places)].toSorted());
+    expect(problemsOf(parsePolicy(stringify(WHOLE), 'yaml'))).toEqual([]);
+  });
+
+  /** The place in the whole policy: groups are in its second stage. */
+  function pointerOf(place: string): string {
+    const second = /\/stages\/\*\/(?:parallel|join|distinctFrom)/.test(place);
+    return place.replace('/stages/*', second ? '/stages/1' : '/stages/0').replaceAll('*', '0');
+  }
+
+  function put(document: Json, pointer: string, value: unknown): Json {
+    const copy = structuredClone(document);
+    const steps = pointer.split('/').slice(1);
+    const last = steps.pop() ?? '';
+    const holder = steps.reduce<Json>((inner, step) => inner[step] as Json, copy);
+    // One text may stand for a list of them.
+    if (typeof holder === 'string') return put(document, `/${steps.join('/')}`, [value]);
+    holder[last] = value;
+    return copy;
+  }
+
+  test.each(Object.entries(BROKEN))('%s', (place, [value, message]) => {
+    const pointer = pointerOf(place);
+    const text = stringify(put(WHOLE, pointer, value));
+    const parse = parsePolicy(text, 'yaml');
+    const problems = parse.ok ? [] : parse.problems;
+    expect(problems.map((one) => one.pointer)).toEqual([pointer]);
+    const match = /^(.*) \(line (\d+), column (\d+)\)$/s.exec(problems[0]?.message ?? '');
+    expect(match?.[1]).toBe(message);
+    // The place is that of the field, or of the entry of the list.
+    const line = text.split('\n')[Number(match?.[2]) - 1] ?? '';
+    const key = place.split('/').at(-1) ?? '';
+    const here = line.slice(Number(match?.[3]) - 1);
+    if (key === '*') expect(line.slice(0, Number(match?.[3]) - 1)).toMatch(/- $/);
+    else expect(here.startsWith(`${key}:`), `${line} at ${match?.[3]}`).toBe(true);
   });
 });

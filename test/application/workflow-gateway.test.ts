@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { createQueues } from '../../application/engine-queues.ts';
 import {
-  createQueues,
   createWorkflowGateway,
   EngineUnavailable,
   workflowIdOf,

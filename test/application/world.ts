@@ -198,8 +198,7 @@ async function callerOf({ db, now }: Deps, who: string): Promise<Caller> {
   if (who !== 'app') {
     const [person] = await factsOfPeople(reading(db), [who], now());
     if (person === undefined) throw new TypeError(`no person ${who}`);
-    const { id, dekId, roles } = person;
-    const principal = { type: 'person', id, dekId, roles, assurance: 1 } as const;
+    const principal = { ...person, type: 'person', assurance: 1 } as const;
     return { principal: { ...principal, method: 'sample_token' }, surface: 'rest' };
   }
   const app = await findApp(db, 'sample-agent');
@@ -218,7 +217,7 @@ export function aGateway(differs: Partial<WorkflowGateway> = {}) {
     startGate: async () => undefined,
     deliver: async () => 'decided',
     namespaceId: async () => 'namespace-1',
-    arrangeSelfCheck: async () => undefined,
+    arrange: async () => undefined,
     close: async () => undefined,
     ...differs,
   };

@@ -3,6 +3,9 @@ import { applyCommand, openRequest, type Applied } from '../../domain/apply.ts';
 import type { Actor, Command } from '../../domain/command.ts';
 import { statusOf, type RequestState } from '../../domain/request.ts';
 import {
+  actOf,
+  at,
+  tickAt,
   aBinding,
   aDecision,
   anApp,
@@ -26,10 +29,9 @@ const AFTER_DEADLINE = '2026-03-03T09:00:00.001Z';
 const typesOf = ({ events }: Applied): readonly string[] => events.map((event) => event.type);
 
 function apply(state: RequestState, actor: Actor, command: Command, now = NOW): Applied {
-  return applyCommand(state, command, { actor, now });
+  return applyCommand(state, command, actOf(actor, now));
 }
-const tick = (state: RequestState, now: string): Applied =>
-  applyCommand(state, null, { actor: null, now });
+const tick = (state: RequestState, now: string): Applied => applyCommand(state, null, tickAt(now));
 
 describe('a request opens', () => {
   test.each([
@@ -40,7 +42,7 @@ describe('a request opens', () => {
     const opened = openRequest(
       aSubmission(),
       aBinding({ rule: aRule({ effect: row.effect }) }),
-      NOW,
+      at(),
     );
     expect(statusOf(opened.state)).toBe(row.status);
     expect(opened.state.resolution?.mayProceed).toBe(row.mayProceed);
@@ -53,7 +55,7 @@ describe('a request opens', () => {
     const { state } = openRequest(
       aSubmission(),
       aBinding({ rule: aRule({ effect: 'approve' }) }),
-      NOW,
+      at(),
     );
     expect(state.resolution).toMatchObject({ cause: 'policy', by: [], at: NOW });
     expect(state.decisions).toEqual([]);
@@ -63,7 +65,7 @@ describe('a request opens', () => {
     'held where something could not be evaluated, although the rule says %s',
     (effect) => {
       const binding = aBinding({ rule: aRule({ effect }), heldBy: [HELD] });
-      const opened = openRequest(aSubmission(), binding, NOW);
+      const opened = openRequest(aSubmission(), binding, at());
       expect(statusOf(opened.state)).toBe('held');
       expect(opened.state).toMatchObject({ stage: null, resolution: null });
       expect(opened.events.at(-1)).toEqual({ type: 'held', heldBy: [HELD] });
@@ -73,14 +75,19 @@ describe('a request opens', () => {
 
   test('with the rule as it is now: later versions do not touch it', () => {
     const rule = aRule();
-    const { state } = openRequest(aSubmission(), aBinding({ rule, tier: 'high' }), NOW);
-    expect(state.policy).toEqual({ id: 'credit-decisions', version: 4, ruleIndex: 0, rule });
+    const { state } = openRequest(aSubmission(), aBinding({ rule, tier: 'high' }), at());
+    expect(state.policy).toEqual({
+      ...{ id: 'credit-decisions', version: 4, ruleIndex: 0, rule, controls: [] },
+      requireAcknowledgement: false,
+      deadlines: [null],
+      boundUnder: [{ id: 'credit-decisions', version: 4 }],
+    });
     expect(state).toMatchObject({ ...aSubmission(), tier: 'high', editors: [], createdAt: NOW });
   });
 
   test('and wakes for the first thing that time brings', () => {
     const rule = aRule({ stages: [aStage({ reminders: ['PT2H'] })] });
-    const { wakeAt } = openRequest(aSubmission(), aBinding({ rule }), NOW);
+    const { wakeAt } = openRequest(aSubmission(), aBinding({ rule }), at());
     expect(wakeAt).toBe('2026-03-02T11:00:00.000Z');
   });
 });
@@ -192,6 +199,21 @@ describe('a view', () => {
     expect(applied.events).toEqual([{ type: 'viewed', person: 'eve' }]);
     expect(applied.state).toBe(before);
   });
+});
+
+test.each([
+  { why: 'that does not say which content it was', amendments: undefined, is: 'done' },
+  { why: 'of the content there is', amendments: 2, is: 'done' },
+  { why: 'of the content before', amendments: 1, is: 'refused' },
+  { why: 'of a content to come', amendments: 3, is: 'refused' },
+])('a view $why: $is', ({ amendments, is }) => {
+  const before = { ...aRequest(), amendments: 2 };
+  const applied = apply(before, aPerson('eve'), {
+    kind: 'view',
+    ...(amendments !== undefined && { amendments }),
+  });
+  expect(applied.outcome?.kind).toBe(is);
+  if (is === 'refused') expectRefused(applied, before, { command: 'view', reason: 'STALE_DIGEST' });
 });
 
 describe('a tick', () => {

@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { bindPolicy, type Binding, type EvaluateCondition } from '../../domain/binding.ts';
+import {
+  bindPolicy,
+  controlsOf,
+  type Binding,
+  type EvaluateCondition,
+  type EvaluateMoment,
+} from '../../domain/binding.ts';
 import { fallbackPolicy, type Policy, type RiskTier } from '../../domain/policy.ts';
-import { aPolicy, aRule } from '../support/builders.ts';
+import { isInForce, type RuleException } from '../../domain/rule-exception.ts';
+import { aPolicy, aRule, aStage } from '../support/builders.ts';
 
 /** Conditions of these tests are `yes`, `no`, `broken` and the name of a tier. */
 const evaluate: EvaluateCondition = (expression, tier) =>
@@ -11,8 +18,18 @@ const evaluate: EvaluateCondition = (expression, tier) =>
 
 const fallback = fallbackPolicy('compliance', 'ai-decision');
 
-function bind(policies: readonly Policy[], tier: RiskTier = 'medium'): Binding {
-  return bindPolicy(policies, fallback, { tier, evaluate });
+/** Instants of these tests are themselves; `broken` is none. */
+const moment: EvaluateMoment = (expression) =>
+  expression === 'broken'
+    ? { kind: 'error', message: 'no such key' }
+    : { kind: 'value', value: expression };
+
+function bind(
+  policies: readonly Policy[],
+  tier: RiskTier = 'medium',
+  exceptions: readonly RuleException[] = [],
+): Binding {
+  return bindPolicy(policies, fallback, { tier, evaluate, moment, exceptions });
 }
 
 const named = (name: string, when: string | null = null) => aRule({ name, when });
@@ -73,7 +90,7 @@ describe('where nothing matches', () => {
   });
 
   test('a fallback without a rule is a bug', () => {
-    const asked = { tier: 'low', evaluate } as const;
+    const asked = { tier: 'low', evaluate, moment, exceptions: [] } as const;
     expect(() => bindPolicy([], aPolicy({ rules: [] }), asked)).toThrow(TypeError);
   });
 });
@@ -166,5 +183,178 @@ describe('the tier only rises', () => {
       'low',
     );
     expect(bound).toMatchObject({ tier: 'medium', rule: { name: 'medium' } });
+  });
+});
+
+describe('what an amended content is bound under again', () => {
+  test('every enforced version that was asked, whether it spoke or not, in order of id', () => {
+    const policies = [
+      aPolicy({ id: 'b', version: 3, when: 'no' }),
+      aPolicy({ id: 'a', version: 7 }),
+      aPolicy({ id: 'c', mode: 'shadow' }),
+    ];
+    expect(bind(policies).boundUnder).toEqual([
+      { id: 'a', version: 7 },
+      { id: 'b', version: 3 },
+    ]);
+    expect(bind([]).boundUnder).toEqual([]);
+  });
+});
+
+describe('deadlines that the request itself gives', () => {
+  const stages = [
+    aStage({ name: 'a', deadlineAt: '2027-01-31T00:00:00.000Z' }),
+    aStage({ name: 'b' }),
+    aStage({ name: 'c', deadlineAt: '2027-02-28T00:00:00.000Z' }),
+  ];
+
+  test('are known per stage when it is bound', () => {
+    const bound = bind([aPolicy({ rules: [aRule({ stages })] })]);
+    expect(bound.heldBy).toEqual([]);
+    expect(bound.deadlines).toEqual(['2027-01-31T00:00:00.000Z', null, '2027-02-28T00:00:00.000Z']);
+  });
+
+  test('hold it, with the stage in words, where they cannot be evaluated', () => {
+    const broken = stages.map((stage) =>
+      stage.name === 'c' ? { ...stage, deadlineAt: 'broken' } : stage,
+    );
+    const bound = bind([aPolicy({ rules: [named('x', 'no'), aRule({ stages: broken })] })]);
+    expect(bound.heldBy).toEqual([
+      {
+        fact: 'credit-decisions#1/stages/2',
+        reason: 'the deadline of stage "c" could not be evaluated: no such key',
+      },
+    ]);
+    expect(bound.deadlines).toEqual(['2027-01-31T00:00:00.000Z', null, null]);
+  });
+
+  test('of rules that do not govern are not even asked', () => {
+    const broken = aRule({ name: 'x', when: 'no', stages: [aStage({ deadlineAt: 'broken' })] });
+    expect(bind([aPolicy({ rules: [broken, reviews] })]).heldBy).toEqual([]);
+  });
+});
+
+describe('controls', () => {
+  test('decisions inherit those of the policy, then those of the rule, each once', () => {
+    const policy = aPolicy({ controls: ['A', 'B'], rules: [aRule({ controls: ['C', 'A'] })] });
+    expect(bind([policy]).controls).toEqual(['A', 'B', 'C']);
+    expect(controlsOf({ controls: [] }, { controls: [] })).toEqual([]);
+  });
+});
+
+describe('shadow mode', () => {
+  const shadow = (differs: Partial<Policy>): Policy =>
+    aPolicy({ id: 's', mode: 'shadow', ...differs });
+
+  test.each([
+    { why: 'never governs, however strict', rules: [rejects], effect: 'reject', differs: true },
+    { why: 'agrees', rules: [reviews], effect: 'review', differs: false },
+    { why: 'is milder than what governs', rules: [approves], effect: 'approve', differs: false },
+    { why: 'has nothing to say', rules: [named('x', 'no')], effect: 'none', differs: false },
+    { why: 'cannot be evaluated', rules: [named('x', 'broken')], effect: 'error', differs: true },
+  ])('$why', ({ rules, effect, differs }) => {
+    const enforced = aPolicy({ id: 'e', rules: [reviews] });
+    const bound = bind([shadow({ rules }), enforced]);
+    expect(bound).toMatchObject({ policy: { id: 'e' }, rule: { name: 'reviews' }, heldBy: [] });
+    const said = effect === 'none' || effect === 'error' ? null : 0;
+    expect(bound.shadow).toMatchObject([{ policy: 's', rule: said, effect, differs }]);
+  });
+
+  test('a newer version of the policy that governs is asked in its place', () => {
+    const enforced = aPolicy({ id: 'p', version: 1, rules: [reviews] });
+    const milder = shadow({ id: 'p', version: 2, rules: [approves] });
+    const bound = bind([enforced, milder]);
+    expect(bound.policy.version).toBe(1);
+    expect(bound.shadow).toEqual([
+      {
+        ...{ policy: 'p', version: 2, rule: 0, effect: 'approve', stages: 0 },
+        ...{ tier: 'medium', differs: true },
+      },
+    ]);
+  });
+
+  test('raises no tier, and says to what it would have raised it', () => {
+    const tier = [{ when: 'yes', atLeast: 'high' }] as const;
+    const bound = bind(
+      [aPolicy({ id: 'e', rules: [reviews] }), shadow({ tier, rules: [reviews] })],
+      'low',
+    );
+    expect(bound.tier).toBe('low');
+    expect(bound.shadow).toMatchObject([{ tier: 'high', differs: false }]);
+    const unknown = shadow({ tier: [{ when: 'broken', atLeast: 'high' }] });
+    expect(bind([aPolicy({ id: 'e' }), unknown]).heldBy).toEqual([]);
+    expect(bind([aPolicy({ id: 'e' }), unknown]).shadow).toMatchObject([
+      { tier: null, effect: 'error' },
+    ]);
+  });
+
+  test('other stages differ, the same ones under another name of the rule do not', () => {
+    const enforced = aPolicy({ id: 'p', version: 1, rules: [reviews] });
+    const renamed = shadow({ id: 'p', version: 2, rules: [{ ...reviews, name: 'other' }] });
+    expect(bind([enforced, renamed]).shadow[0]?.differs).toBe(false);
+    const more = { ...reviews, stages: [...reviews.stages, aStage({ name: 'one more' })] };
+    const longer = shadow({ id: 'p', version: 2, rules: [more] });
+    expect(bind([enforced, longer]).shadow[0]?.differs).toBe(true);
+  });
+});
+
+describe('exceptions to rules', () => {
+  const anException = (differs: Partial<RuleException> = {}): RuleException => ({
+    id: 'x',
+    policy: 'credit-decisions',
+    rule: 'rejects',
+    when: null,
+    from: '2026-01-01T00:00:00.000Z',
+    until: '2027-01-01T00:00:00.000Z',
+    approver: 'rui',
+    ...differs,
+  });
+  const policies = [aPolicy({ rules: [rejects, reviews] })];
+
+  test('take out the rule, so that the next one counts, and say so', () => {
+    const bound = bind(policies, 'medium', [anException()]);
+    expect(bound).toMatchObject({ rule: { name: 'reviews' }, ruleIndex: 1 });
+    expect(bound.exceptions).toEqual([{ ...anException(), ruleIndex: 0, uses: 0 }]);
+  });
+
+  test.each([
+    { why: 'another policy', differs: { policy: 'other' } },
+    { why: 'another rule', differs: { rule: 'reviews at night' } },
+    { why: 'another scope', differs: { when: 'no' } },
+    { why: 'a scope that cannot be evaluated', differs: { when: 'broken' } },
+  ])('do not apply: $why', ({ differs }) => {
+    const bound = bind(policies, 'medium', [anException(differs)]);
+    expect(bound).toMatchObject({ rule: { name: 'rejects' }, exceptions: [], heldBy: [] });
+  });
+
+  test('are not used where the rule would not have matched', () => {
+    const rules = [{ ...rejects, when: 'no' }, reviews];
+    const bound = bind([aPolicy({ rules })], 'medium', [anException()]);
+    expect(bound).toMatchObject({ rule: { name: 'reviews' }, exceptions: [] });
+  });
+
+  test('get nobody past a rule that cannot be evaluated', () => {
+    const rules = [{ ...rejects, when: 'broken' }, approves];
+    const bound = bind([aPolicy({ rules })], 'medium', [anException()]);
+    expect(bound).toMatchObject({ rule: { name: 'rejects' }, exceptions: [] });
+    expect(bound.heldBy).toHaveLength(1);
+  });
+
+  test('of the only rule leave the request to the built-in policy', () => {
+    const bound = bind([aPolicy({ rules: [rejects] })], 'medium', [anException()]);
+    expect(bound.policy).toBe(fallback);
+    expect(bound.exceptions).toHaveLength(1);
+  });
+
+  test('are in force from their first millisecond to the last before their end', () => {
+    const one = { from: '2026-01-01T00:00:00.000Z', until: '2026-01-02T00:00:00.000Z' };
+    expect(
+      [
+        '2025-12-31T23:59:59.999Z',
+        '2026-01-01T00:00:00.000Z',
+        '2026-01-01T23:59:59.999Z',
+        '2026-01-02T00:00:00.000Z',
+      ].map((now) => isInForce(one, now)),
+    ).toEqual([false, true, true, false]);
   });
 });

@@ -4,6 +4,7 @@ import { applyDecision, requiresView } from '../../domain/decision.ts';
 import type { RequestState, Verdict } from '../../domain/request.ts';
 import { resolve } from '../../domain/resolution.ts';
 import {
+  actOf,
   aDecision,
   aGroup,
   anApp,
@@ -20,7 +21,7 @@ import {
 } from '../support/builders.ts';
 import { expectRefused } from './expect-refused.ts';
 
-const act = (actor: Actor) => ({ actor, now: NOW });
+const act = (actor: Actor) => actOf(actor);
 const ended = (kind: 'approved' | 'rejected' | 'expired' | 'withdrawn'): RequestState =>
   resolve(aRequest(), { kind, cause: 'people', by: [] }, NOW).state;
 

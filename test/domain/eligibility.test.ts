@@ -5,6 +5,7 @@ import type { RequestState } from '../../domain/request.ts';
 import { openStage } from '../../domain/stage.ts';
 import { catchUp } from '../../domain/timeline.ts';
 import {
+  at,
   aDecision,
   aGroup,
   anApp,
@@ -13,13 +14,12 @@ import {
   aRequest,
   aSecondStage,
   aStage,
-  NOW,
   openStageOf,
 } from '../support/builders.ts';
 
 function answerOf(state: RequestState, person: Actor): string {
   const may = eligibility(state, openStageOf(state), person);
-  return may.kind === 'eligible' ? `group ${may.group}` : may.reason;
+  return may.kind === 'eligible' ? `group ${may.groups.join('+')}` : may.reason;
 }
 
 const parallel = [aGroup({ quorum: 1 }), aGroup({ role: 'security', quorum: 1 })];
@@ -53,7 +53,7 @@ describe('one person counts once', () => {
   test('but may decide in two stages where the rule does not ask for other people', () => {
     const stages = [aStage(), aSecondStage({ role: 'credit-officer', distinctFrom: [] })];
     const state = aRequest({ stages, decisions: [aDecision('eve')] });
-    expect(answerOf(openStage(state, 1, NOW).state, aPerson('eve'))).toBe('group 0');
+    expect(answerOf(openStage(state, 1, at()).state, aPerson('eve'))).toBe('group 0');
   });
 });
 
@@ -71,7 +71,7 @@ describe('who is not eligible', () => {
   test('somebody who decided in a stage this one must be distinct from', () => {
     const stages = [aStage(), aSecondStage({ role: 'credit-officer' })];
     const decisions = [aDecision('eve'), aDecision('omar', { verdict: 'reject' })];
-    const { state } = openStage(aRequest({ stages, decisions }), 1, NOW);
+    const { state } = openStage(aRequest({ stages, decisions }), 1, at());
     expect(answerOf(state, aPerson('eve'))).toBe('NOT_ELIGIBLE');
     expect(answerOf(state, aPerson('omar'))).toBe('NOT_ELIGIBLE');
     expect(answerOf(state, aPerson('dana'))).toBe('group 0');
@@ -84,7 +84,7 @@ describe('who is not eligible', () => {
       aStage({ name: 'last', distinctFrom: ['middle'] }),
     ];
     const decisions = [aDecision('eve'), aDecision('omar', { stage: 1 })];
-    const { state } = openStage(aRequest({ stages, decisions }), 2, NOW);
+    const { state } = openStage(aRequest({ stages, decisions }), 2, at());
     expect(answerOf(state, aPerson('eve'))).toBe('group 0');
     expect(answerOf(state, aPerson('omar'))).toBe('NOT_ELIGIBLE');
   });
@@ -105,11 +105,11 @@ describe('who is not eligible', () => {
 describe('in which group a decision counts', () => {
   const both = aPerson('eve', { roles: ['security', 'credit-officer'] });
 
-  test('the first of the stage, whatever the order of the roles', () => {
-    expect(answerOf(aRequest({ stages: [aStage({ groups: parallel })] }), both)).toBe('group 0');
+  test('every one that asks for a role of theirs, in the order of the stage', () => {
+    expect(answerOf(aRequest({ stages: [aStage({ groups: parallel })] }), both)).toBe('group 0+1');
   });
 
-  test('the next one when the first is full', () => {
+  test('those that still lack somebody', () => {
     const stages = [aStage({ groups: parallel })];
     expect(answerOf(aRequest({ stages, decisions: [aDecision('omar')] }), both)).toBe('group 1');
   });
@@ -118,7 +118,7 @@ describe('in which group a decision counts', () => {
 describe('escalation', () => {
   const after = (mode: 'add' | 'replace'): RequestState => {
     const stages = [aStage({ escalations: [anEscalation({ mode })] })];
-    return catchUp(aRequest({ stages }), '2026-03-02T13:00:00.000Z').state;
+    return catchUp(aRequest({ stages }), at('2026-03-02T13:00:00.000Z')).state;
   };
 
   test('before it the manager is not asked', () => {

@@ -4,6 +4,7 @@ import { applyOverride } from '../../domain/override.ts';
 import { statusOf, type RequestState, type RequestStatus } from '../../domain/request.ts';
 import { resolve } from '../../domain/resolution.ts';
 import {
+  actOf,
   aDecision,
   anApp,
   anOverrideRight,
@@ -17,7 +18,7 @@ import { expectRefused } from './expect-refused.ts';
 
 const LATER = '2026-03-09T09:00:00.000Z';
 const olga = aPerson('olga');
-const act = (actor: Actor = olga) => ({ actor, now: LATER });
+const act = (actor: Actor = olga) => actOf(actor, LATER);
 const decisions = [aDecision('eve'), aDecision('omar')];
 
 /** One request of each status; all but the held one carry decisions. */
@@ -69,7 +70,10 @@ test.each(square.filter((row) => row.works))('$effect on $status resolves as ove
   expect(state).toEqual({ ...before, stage: null, resolution });
   expect(outcome).toEqual({ kind: 'settled', resolution });
   expect(events).toEqual([
-    { type: 'overridden', effect: row.effect, before: row.status, person: 'olga' },
+    {
+      ...{ type: 'overridden', effect: row.effect, before: row.status, person: 'olga' },
+      ...{ second: null, breakGlass: false },
+    },
     { type: 'resolved', resolution, decisions: before.decisions.length },
   ]);
 });

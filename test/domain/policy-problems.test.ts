@@ -1,19 +1,30 @@
-import { expect, test } from 'vitest';
-import { policyProblems } from '../../domain/policy-problems.ts';
+import { describe, expect, test } from 'vitest';
+import { policyProblems, type PolicyProblem } from '../../domain/policy-problems.ts';
 import type { Rule } from '../../domain/policy.ts';
-import { aGroup, anEscalation, aPolicy, aRule, aSecondStage, aStage } from '../support/builders.ts';
+import type { Bench } from '../../domain/satisfiability.ts';
+import {
+  aGroup,
+  anEscalation,
+  anOverrideRight,
+  aPerson,
+  aPolicy,
+  aRule,
+  aSecondStage,
+  aStage,
+} from '../support/builders.ts';
 
-/** How many people hold each role of the installation. */
-const STAFF: Readonly<Record<string, number>> = {
-  'credit-officer': 3,
-  'credit-manager': 1,
-  'risk-manager': 1,
-  security: 1,
+/** The people of the installation. Nobody signs in at more than level 1. */
+const BENCH: Bench = {
+  people: ['dana', 'eve', 'omar', 'mia', 'rui', 'sam', 'olga', 'cora'].map((id) => aPerson(id)),
+  reachable: 1,
 };
-const peopleIn = (role: string): number => STAFF[role] ?? 0;
+
+function problemsOf(rules: readonly Rule[], bench = BENCH): readonly PolicyProblem[] {
+  return policyProblems(aPolicy({ rules }), bench);
+}
 
 function pointersOf(...rules: readonly Rule[]): readonly string[] {
-  return policyProblems(aPolicy({ rules }), peopleIn).map((problem) => problem.pointer);
+  return problemsOf(rules).map((problem) => problem.pointer);
 }
 
 test.each([
@@ -161,4 +172,98 @@ test('lists every problem of every rule at once', () => {
     '/rules/1',
     '/rules/1/stages',
   ]);
+});
+
+describe('the right to override', () => {
+  const pointersFor = (differs: Parameters<typeof anOverrideRight>[0]): readonly string[] =>
+    pointersOf(aRule({ override: anOverrideRight(differs) }));
+
+  test.each([
+    { why: 'somebody holds it', differs: {}, pointers: [] },
+    {
+      why: 'nobody holds it',
+      differs: { role: 'astronaut' },
+      pointers: ['/rules/0/override/role'],
+    },
+    {
+      why: 'a second person is wanted, and there is one',
+      differs: { secondPerson: ['force'] },
+      pointers: ['/rules/0/override/secondPerson'],
+    },
+    {
+      why: 'a second person is wanted, and there are three',
+      differs: { role: 'credit-officer', secondPerson: ['force'] },
+      pointers: [],
+    },
+    {
+      why: 'nobody can sign in so strongly',
+      differs: { assurance: 2 },
+      pointers: ['/rules/0/override/assurance'],
+    },
+    {
+      why: 'somebody else reviews a broken glass',
+      differs: { breakGlass: { role: 'compliance', due: 'P3D' } },
+      pointers: [],
+    },
+    {
+      why: 'nobody reviews a broken glass',
+      differs: { breakGlass: { role: 'astronaut', due: 'P3D' } },
+      pointers: ['/rules/0/override/breakGlass/role'],
+    },
+    {
+      why: 'only who may break the glass could review it',
+      differs: { breakGlass: { role: 'override-authority', due: 'P3D' } },
+      pointers: ['/rules/0/override/breakGlass/role'],
+    },
+  ] as const)('$why: $pointers', ({ differs, pointers }) => {
+    expect(pointersFor(differs)).toEqual(pointers);
+  });
+});
+
+describe('only what lasts counts', () => {
+  const rules = [aRule({ stages: [aStage({ quorum: 3 })] })];
+  const with_ = (differs: Parameters<typeof aPerson>[1]): Bench => ({
+    ...BENCH,
+    people: BENCH.people.map((one) => (one.id === 'eve' ? aPerson('eve', differs) : one)),
+  });
+
+  test('an absence ends: it refuses nothing', () => {
+    expect(problemsOf(rules, with_({ absent: true }))).toEqual([]);
+  });
+
+  test('nobody can have acknowledged a version that is not there yet', () => {
+    expect(policyProblems(aPolicy({ rules, requireAcknowledgement: true }), BENCH)).toEqual([]);
+  });
+
+  test('a stand-in is not counted on', () => {
+    const [eve] = BENCH.people;
+    const standIn = { id: 'd', source: 'delegation', role: null, kind: null } as const;
+    const principal = eve as NonNullable<typeof eve>;
+    const bench: Bench = {
+      ...BENCH,
+      people: BENCH.people.map((one) =>
+        one.id === 'rui' ? aPerson('rui', { standsFor: [{ ...standIn, principal }] }) : one,
+      ),
+    };
+    const four = [aRule({ stages: [aStage({ quorum: 4 })] })];
+    expect(problemsOf(four, bench).map(({ pointer }) => pointer)).toEqual([
+      '/rules/0/stages/0/quorum',
+    ]);
+  });
+
+  test('a training that is missing does', () => {
+    const stages = [aStage({ quorum: 1, trainings: [{ course: 'fair-lending', version: 1 }] })];
+    expect(problemsOf([aRule({ stages })]).map(({ pointer }) => pointer)).toEqual([
+      '/rules/0/stages/0/quorum',
+    ]);
+    const trained = with_({ trainings: [{ course: 'fair-lending', version: 2 }] });
+    expect(problemsOf([aRule({ stages })], trained)).toEqual([]);
+  });
+
+  test('a rule that asks nobody is not asked for people', () => {
+    const stages = [aStage({ role: 'astronaut' })];
+    expect(problemsOf([aRule({ effect: 'reject', stages })]).map(({ pointer }) => pointer)).toEqual(
+      ['/rules/0/stages'],
+    );
+  });
 });

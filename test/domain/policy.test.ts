@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { policyProblems } from '../../domain/policy-problems.ts';
 import { EFFECTS, fallbackPolicy, policyVersionName, RISK_TIERS } from '../../domain/policy.ts';
+import { aPerson } from '../support/builders.ts';
 
 describe('where no policy matches', () => {
   const fallback = fallbackPolicy('compliance', 'ai-decision');
@@ -14,7 +15,9 @@ describe('where no policy matches', () => {
   });
 
   test('the fallback is itself a policy that could be published', () => {
-    expect(policyProblems(fallback, () => 1)).toEqual([]);
+    expect(
+      policyProblems(fallback, { people: [aPerson('cora'), aPerson('olga')], reachable: 1 }),
+    ).toEqual([]);
   });
 });
 

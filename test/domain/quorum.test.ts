@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Stage } from '../../domain/policy.ts';
-import { groupVerdict, stageVerdict, tallyOf } from '../../domain/quorum.ts';
+import { openGroups, stageVerdict, tallyOf } from '../../domain/quorum.ts';
 import type { Decision } from '../../domain/request.ts';
 import { aDecision, aGroup, aStage } from '../support/builders.ts';
 
@@ -12,7 +12,7 @@ function given(marks: string): readonly Decision[] {
     .map((mark, index) =>
       aDecision(`person-${index}`, {
         verdict: mark.startsWith('+') ? 'approve' : 'reject',
-        group: Number(mark.slice(1)),
+        groups: [Number(mark.slice(1))],
       }),
     );
 }
@@ -47,8 +47,9 @@ test.each<{ why: string; stage: Stage; marks: string; verdict: string }>([
 });
 
 test('a group counts its own decisions only', () => {
-  expect(groupVerdict(all, 0, given('+1 +0'))).toBe('open');
-  expect(groupVerdict(all, 1, given('+1 +0'))).toBe('approved');
+  expect(openGroups(all, given('+1 +0'))).toEqual([0]);
+  expect(openGroups(any, given('-1 +0'))).toEqual([0]);
+  expect(openGroups(any, given('+1'))).toEqual([0, 1]);
 });
 
 describe('what people are told', () => {

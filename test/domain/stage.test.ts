@@ -2,13 +2,13 @@ import { describe, expect, test } from 'vitest';
 import type { Stage } from '../../domain/policy.ts';
 import { decisionsOf, openStage, stageAt } from '../../domain/stage.ts';
 import {
+  at,
   aDecision,
   aGroup,
   anEscalation,
   aRequest,
   aSecondStage,
   aStage,
-  NOW,
   openStageOf,
 } from '../support/builders.ts';
 
@@ -29,7 +29,7 @@ describe('a stage that opens', () => {
     const state = aRequest({
       stages: [aStage(), aSecondStage({ deadline: 'P2D', reminders: ['PT2H'] })],
     });
-    const { stage } = openStage(state, 1, LATER).state;
+    const { stage } = openStage(state, 1, at(LATER)).state;
     expect(stage).toEqual({
       index: 1,
       openedAt: LATER,
@@ -39,14 +39,15 @@ describe('a stage that opens', () => {
         { kind: 'reminder', at: '2026-03-05T14:00:00.000Z', ordinal: 0 },
         { kind: 'deadline', at: '2026-03-07T12:00:00.000Z' },
       ],
+      ...{ pausedSince: null, pausedSeconds: 0, claims: [], barred: [], isStuck: false },
     });
   });
 
   test('is an event, and touches nothing else', () => {
     const state = aRequest({ stages: [aStage(), aSecondStage()], decisions: [aDecision('eve')] });
-    const step = openStage(state, 1, LATER);
+    const step = openStage(state, 1, at(LATER));
     const deadline = '2026-03-06T12:00:00.000Z';
-    expect(step.events).toEqual([{ type: 'stage_opened', stage: 1, deadline }]);
+    expect(step.events).toEqual([{ type: 'stage_opened', stage: 1, deadline, cause: 'order' }]);
     expect({ ...step.state, stage: null }).toEqual({ ...state, stage: null });
   });
 
@@ -55,8 +56,10 @@ describe('a stage that opens', () => {
     { why: 'or that it has none', deadline: null, sealed: null },
   ])('says its deadline for the record, $why', ({ deadline, sealed }) => {
     const state = aRequest({ stages: [aStage(), aSecondStage({ deadline })] });
-    const step = openStage(state, 1, LATER);
-    expect(step.events).toEqual([{ type: 'stage_opened', stage: 1, deadline: sealed }]);
+    const step = openStage(state, 1, at(LATER));
+    expect(step.events).toEqual([
+      { type: 'stage_opened', stage: 1, deadline: sealed, cause: 'order' },
+    ]);
     expect(openStageOf(step.state).deadline).toBe(sealed);
   });
 
@@ -123,5 +126,5 @@ test('decisions of one stage, in the order of recording', () => {
 
 test('a stage that the rule does not have is a bug', () => {
   expect(() => stageAt(aRequest(), 1)).toThrow(TypeError);
-  expect(() => openStage(aRequest(), 1, NOW)).toThrow(TypeError);
+  expect(() => openStage(aRequest(), 1, at())).toThrow(TypeError);
 });

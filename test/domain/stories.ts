@@ -1,48 +1,30 @@
 import fc from 'fast-check';
 import { applyCommand, openRequest, type Applied } from '../../domain/apply.ts';
-import type { Actor } from '../../domain/command.ts';
+import type { Actor, Command } from '../../domain/command.ts';
+import { withDelegations } from '../../domain/delegation.ts';
+import { questionsOf } from '../../domain/discussion.ts';
 import type { Instant } from '../../domain/instant.ts';
-import type { Group, Rule, Stage } from '../../domain/policy.ts';
 import type { RequestState } from '../../domain/request.ts';
+import type { Candidate, StandIn } from '../../domain/reviewer.ts';
 import {
   aBinding,
+  aCandidate,
+  actOf,
   aPerson,
-  aRule,
-  aStage,
+  aPolicy,
   aSubmission,
+  at,
   CONTENT_DIGEST,
   decide,
   HELD,
   NOW,
   OTHER_DIGEST,
-  override,
-  VIEWED,
+  tickAt,
 } from '../support/builders.ts';
-import type { Act, Setup } from './reference-model.ts';
+import type { Act, Setup } from './reference-types.ts';
+import { MINUTE, PEOPLE, story, type Move, type Story, type Terms } from './story-parts.ts';
 
-/** A policy, a request under it, people with changing roles, and what they try, one after the other. */
-export interface Story {
-  readonly rule: Rule;
-  readonly tier: RequestState['tier'];
-  readonly held: boolean;
-  readonly requester: RequestState['requester'];
-  readonly onBehalfOf: string | null;
-  readonly editors: readonly string[];
-  readonly roles: readonly (readonly string[])[];
-  readonly moves: readonly Move[];
-}
-
-interface Move {
-  readonly jump: number | 'to the next instant' | 'just before it';
-  readonly who: number;
-  readonly kind: 'decide' | 'override' | 'withdraw' | 'view' | 'tick';
-  readonly verdict: 'approve' | 'reject';
-  readonly effect: 'stop' | 'reverse' | 'force';
-  readonly reasonLength: number;
-  readonly stale: boolean;
-  readonly lostRoles: boolean;
-  readonly actor: Pick<Actor, 'absent' | 'assurance' | 'viewed'>;
-}
+export { story } from './story-parts.ts';
 
 /** One step of a story: what was tried, on what, and what came of it. */
 export interface Scene {
@@ -52,142 +34,35 @@ export interface Scene {
   readonly applied: Applied;
 }
 
-const PEOPLE = ['p0', 'p1', 'p2', 'p3', 'p4', 'p5', 'p6', 'p7'] as const;
 const APP: Actor = aPerson('loan-agent', { type: 'app', assurance: 0 });
-const MINUTE = 60_000;
-const DAY = 24 * 60 * MINUTE;
 
-const role = fc.constantFrom('a', 'b', 'c');
-/** Ordinary objects, as JSON gives them. */
-const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
-  fc.record(model, { noNullPrototype: true });
-const minutes = (max: number): fc.Arbitrary<string> =>
-  fc.integer({ min: 1, max }).map((count) => `PT${count}M`);
-/** The usual value in `outOfTen` of ten cases. */
-const often = <T>(usual: T, seldom: fc.Arbitrary<T>, outOfTen = 9): fc.Arbitrary<T> =>
-  fc.oneof(
-    { weight: outOfTen, arbitrary: fc.constant(usual) },
-    { weight: 10 - outOfTen, arbitrary: seldom },
-  );
+/** What policy says of a content, as the domain takes it. */
+function bindingOf({ rule, tier, held, deadlines, mustKnow }: Terms) {
+  const differs = { rule, tier, heldBy: held ? [HELD] : [] };
+  const given = deadlines.slice(0, rule.stages.length).map((minutes) => momentOf(minutes));
+  const policy = { ...aPolicy({ rules: [rule] }), requireAcknowledgement: mustKnow };
+  return { ...aBinding({ ...differs, deadlines: given }), policy };
+}
 
-const group: fc.Arbitrary<Group> = record({
-  name: fc.constant('group'),
-  role,
-  quorum: fc.constantFrom(1, 1, 1, 2, 2, 3, 4),
-  rejectQuorum: fc.constantFrom(1, 1, 2, 3),
-});
-
-const looseStage: fc.Arbitrary<Stage> = record({
-  groups: fc.array(group, { minLength: 1, maxLength: 2 }),
-  join: fc.constantFrom('all', 'any'),
-  deadline: often<string | null>(null, minutes(30 * 24 * 60), 3),
-  reminders: fc.array(minutes(20 * 24 * 60), { maxLength: 2 }),
-  escalations: fc.array(
-    record({
-      after: minutes(10 * 24 * 60),
-      to: role,
-      mode: fc.constantFrom('add', 'replace'),
-    }),
-    { maxLength: 2 },
-  ),
-  onTimeout: fc.constantFrom('expire', 'next-stage', 'approve'),
-  distinctFrom: fc.subarray(['stage 0', 'stage 1']),
-  assurance: fc.constantFrom(0, 0, 0, 1, 2),
-}).map((stage) => aStage(stage));
-
-/** What publishing would refuse is not generated: no next stage behind the last, only earlier stages distinct. */
-const stages = fc.array(looseStage, { minLength: 1, maxLength: 3 }).map((all) =>
-  all.map((stage, index): Stage => {
-    const isLast = index === all.length - 1;
-    const earlier = all.slice(0, index).map((_, i) => `stage ${i}`);
-    return {
-      ...stage,
-      name: `stage ${index}`,
-      onTimeout: isLast && stage.onTimeout === 'next-stage' ? 'expire' : stage.onTimeout,
-      distinctFrom: stage.distinctFrom.filter((name) => earlier.includes(name)),
-    };
-  }),
-);
-
-const overrideRight = record({
-  role: fc.constant('boss'),
-  minReason: fc.constantFrom(0, 10, 20),
-  effects: often<readonly ('stop' | 'reverse' | 'force')[]>(
-    ['stop', 'reverse', 'force'],
-    fc.subarray(['stop', 'reverse', 'force']),
-  ),
-});
-
-const rule: fc.Arbitrary<Rule> = record({
-  stages,
-  requireView: fc.constantFrom(null, null, false, true),
-  override: fc.option(overrideRight, { freq: 8 }),
-}).map((differs) => aRule(differs));
-
-const move: fc.Arbitrary<Move> = record({
-  jump: fc.oneof(
-    { weight: 18, arbitrary: fc.integer({ min: 0, max: 90 * MINUTE }) },
-    { weight: 3, arbitrary: fc.constant(-30 * MINUTE) },
-    { weight: 3, arbitrary: fc.constant<Move['jump']>('to the next instant') },
-    { weight: 3, arbitrary: fc.constant<Move['jump']>('just before it') },
-    { weight: 1, arbitrary: fc.integer({ min: 0, max: 365 * DAY }) },
-  ),
-  who: fc.nat(PEOPLE.length),
-  kind: fc.oneof(
-    { weight: 28, arbitrary: fc.constant<Move['kind']>('decide') },
-    { weight: 4, arbitrary: fc.constantFrom<Move['kind']>('view', 'tick') },
-    { weight: 2, arbitrary: fc.constant<Move['kind']>('override') },
-    { weight: 1, arbitrary: fc.constant<Move['kind']>('withdraw') },
-  ),
-  verdict: often<Move['verdict']>('approve', fc.constant('reject')),
-  effect: fc.constantFrom('stop', 'reverse', 'force'),
-  reasonLength: often(20, fc.constantFrom(0, 10, 19)),
-  stale: often(false, fc.constant(true)),
-  lostRoles: often(false, fc.constant(true)),
-  actor: record({
-    absent: often(false, fc.constant(true)),
-    assurance: fc.constantFrom(0, 1, 2, 2, 2, 3, 3),
-    viewed: often<string | null>(VIEWED, fc.constant(null)),
-  }),
-});
-
-const person = fc.constantFrom(...PEOPLE);
-
-export const story: fc.Arbitrary<Story> = record({
-  rule,
-  tier: fc.constantFrom('low', 'medium', 'high'),
-  held: often(false, fc.constant(true)),
-  requester: fc.oneof(
-    record({ type: fc.constant('app'), id: fc.constant('loan-agent'), owner: person }),
-    record({ type: fc.constant('person'), id: person, owner: fc.constant(null) }),
-  ),
-  onBehalfOf: often<string | null>(null, person, 7),
-  editors: often<readonly string[]>(
-    [],
-    person.map((one) => [one]),
-    8,
-  ),
-  roles: fc.array(fc.subarray(['a', 'b', 'c', 'boss'], { minLength: 1 }), {
-    minLength: PEOPLE.length,
-    maxLength: PEOPLE.length,
-  }),
-  moves: fc.array(move, { maxLength: 24, size: 'max' }),
-});
+function momentOf(minutes: number | null): Instant | null {
+  return minutes === null ? null : new Date(Date.parse(NOW) + minutes * MINUTE).toISOString();
+}
 
 /** @returns the request as it was opened, and every step after it. */
 export function tell(told: Story): { readonly opened: Applied; readonly scenes: readonly Scene[] } {
-  const { rule: bound, tier, held, requester, onBehalfOf, editors } = told;
-  const binding = aBinding({ rule: bound, tier, heldBy: held ? [HELD] : [] });
-  const opened = openRequest(aSubmission({ requester, onBehalfOf }), binding, NOW);
+  const { requester, onBehalfOf, editors } = told;
+  const submission = aSubmission({ requester, onBehalfOf });
+  const opened = openRequest(submission, bindingOf(told.terms), at());
   let before: RequestState = { ...opened.state, editors };
   let { wakeAt } = opened;
   let clock = Date.parse(NOW);
   const scenes: Scene[] = [];
-  for (const one of told.moves) {
+  for (const [index, one] of told.moves.entries()) {
     clock = moved(clock, wakeAt, one.jump);
     const now = new Date(clock).toISOString();
-    const act = actOf(told, one);
-    const applied = applyCommand(before, act?.command ?? null, { actor: act?.actor ?? null, now });
+    const act = actIn({ told, before, now }, one, `act-${index}`);
+    const applied =
+      act === null ? applyCommand(before, null, tickAt(now)) : play(told, before, { act, now });
     scenes.push({ before, act, now, applied });
     before = applied.state;
     wakeAt = applied.wakeAt;
@@ -195,39 +70,151 @@ export function tell(told: Story): { readonly opened: Applied; readonly scenes: 
   return { opened, scenes };
 }
 
-function moved(clock: number, wakeAt: Instant | null, jump: Move['jump']): number {
-  if (typeof jump === 'number') return Math.max(clock + jump, Date.parse(NOW));
-  if (wakeAt === null) return clock;
-  return Date.parse(wakeAt) - (jump === 'just before it' ? 1 : 0);
+/** The step reads the delegations of the request itself; what the directory knows is in the act. */
+function play(
+  told: Story,
+  state: RequestState,
+  { act, now }: { readonly act: NonNullable<Act>; readonly now: Instant },
+): Applied {
+  const principals = peopleOf(told);
+  const lent = <P extends Candidate>(person: P): P =>
+    withDelegations(state, person, { principals, now });
+  const { command } = act;
+  const read: Command =
+    command.kind === 'reassign' ? { ...command, receiver: lent(command.receiver) } : command;
+  return applyCommand(state, read, actOf(lent(act.actor), now, act.id));
 }
 
-function actOf({ roles }: Story, one: Move): Act {
-  const id = PEOPLE[one.who];
-  const held = one.lostRoles ? [] : (roles[one.who] ?? []);
-  const actor = id === undefined ? APP : aPerson(id, { ...one.actor, roles: held });
+/** A step never goes back behind the one before: see docs/adr/0003-time.md. */
+function moved(clock: number, wakeAt: Instant | null, jump: Move['jump']): number {
+  if (typeof jump === 'number') return clock + jump;
+  if (wakeAt === null) return clock;
+  return Math.max(clock, Date.parse(wakeAt) - (jump === 'just before it' ? 1 : 0));
+}
+
+/** Everybody as the directory has them, standing in for nobody. */
+export function peopleOf({ roles, teams }: Story): readonly Candidate[] {
+  return PEOPLE.map((id, index) =>
+    aCandidate(id, { roles: roles[index] ?? [], team: teams[index] ?? null, ...WELL }),
+  );
+}
+
+const WELL = {
+  trainings: [{ course: 'training', version: 1 }],
+  acknowledged: ['credit-decisions@4'],
+} as const;
+
+function standsFor(told: Story, id: string): readonly StandIn[] {
+  return told.standIns.flatMap(({ from, to, role, kind }, index): StandIn[] => {
+    const principal = peopleOf(told)[from];
+    if (PEOPLE[to] !== id || principal === undefined || from === to) return [];
+    return [{ id: `standing-${index}`, source: 'delegation', principal, role, kind }];
+  });
+}
+
+interface Place {
+  readonly told: Story;
+  readonly before: RequestState;
+  readonly now: Instant;
+}
+
+/** What only the requester may do is mostly tried by them. */
+function whoIn({ requester }: Story, { kind, stale, who }: Move): number {
+  if (stale || (kind !== 'amend' && kind !== 'answer')) return who;
+  const place = PEOPLE.findIndex((id) => id === requester.id);
+  return place < 0 ? PEOPLE.length : place;
+}
+
+function actIn({ told, before, now }: Place, one: Move, id: string): Act {
   if (one.kind === 'tick') return null;
-  if (one.kind === 'decide')
-    return { actor, command: decide(one.verdict, one.stale ? OTHER_DIGEST : CONTENT_DIGEST) };
-  if (one.kind === 'override') return { actor, command: override(one.effect, one.reasonLength) };
-  return { actor, command: { kind: one.kind } };
+  const person = peopleOf(told)[whoIn(told, one)];
+  const { knows, isTrained, ...differs } = one.actor;
+  const actor =
+    person === undefined
+      ? APP
+      : aPerson(person.id, {
+          ...person,
+          ...differs,
+          roles: one.lostRoles ? [] : person.roles,
+          trainings: isTrained ? WELL.trainings : [],
+          acknowledged: knows ? WELL.acknowledged : [],
+          standsFor: standsFor(told, person.id),
+        });
+  return { id, actor, command: commandOf({ told, before, now }, one) };
+}
+
+type Made = { readonly [K in Command['kind']]?: (place: Place, one: Move) => Command };
+
+/** Commands that say more than their kind. */
+const MADE: Made = {
+  decide: ({ before }, { verdict, stale }) =>
+    decide(verdict, stale ? OTHER_DIGEST : before.contentDigest),
+  view: (_, { stale, pick }) => (stale ? { kind: 'view', amendments: pick } : { kind: 'view' }),
+  override: (_, { effect, reasonLength, breakGlass }) => {
+    return { kind: 'override', effect, reasonLength, breakGlass };
+  },
+  answer: ({ before }, { pick }) => ({ kind: 'answer', question: questionIn(before, pick) }),
+  comment: () => ({ kind: 'comment', replyTo: null }),
+  amend: ({ told, before }, { pick }) => {
+    return { kind: 'amend', amendment: amendmentOf(told, before, pick) };
+  },
+  delegate: ({ now }, { span, other, reasonLength }) => {
+    const [from, until] = span.map((by) => Date.parse(now) + by * MINUTE);
+    const to = PEOPLE[other] ?? 'p0';
+    return { kind: 'delegate', to, from: textOf(from), until: textOf(until), reasonLength };
+  },
+  reassign: ({ told }, { other, pick, reasonLength }) => {
+    const person = peopleOf(told)[other] ?? aCandidate('p0');
+    const receiver = { ...person, standsFor: standsFor(told, person.id) };
+    const from = PEOPLE[pick] ?? 'p0';
+    return { kind: 'reassign', from, to: person.id, reasonLength, receiver };
+  },
+  escalate: (_, { pick, reasonLength }) => {
+    return { kind: 'escalate', to: [null, 'a', 'b', 'c'][pick] ?? null, reasonLength };
+  },
+  review: (_, { reasonLength }) => ({ kind: 'review', verdict: 'justified', reasonLength }),
+};
+
+function commandOf(place: Place, one: Move): Command {
+  const made = one.kind === 'tick' ? undefined : MADE[one.kind];
+  return made === undefined ? ({ kind: one.kind } as Command) : made(place, one);
+}
+
+const textOf = (millis = 0): Instant => new Date(millis).toISOString();
+
+function questionIn(state: RequestState, pick: number): string {
+  const questions = questionsOf(state);
+  return questions[pick % Math.max(1, questions.length)]?.id ?? 'none';
+}
+
+function amendmentOf(told: Story, state: RequestState, pick: number) {
+  const terms = told.others[pick % Math.max(1, told.others.length)] ?? told.terms;
+  const digest = (state.amendments + 1).toString(16).padStart(2, '0');
+  const digests = { actionDigest: digest.repeat(32), contentDigest: digest.repeat(32) };
+  return { ...digests, binding: bindingOf(terms) };
 }
 
 /** The same request for the reference. */
-export function setupOf({ rule: bound, tier, held, ...told }: Story): Setup {
-  const { requester } = told;
-  const parties = [requester.owner ?? requester.id, told.onBehalfOf, ...told.editors];
+export function setupOf(told: Story): Setup {
+  const { requester, terms, onBehalfOf, editors } = told;
+  const { deadlines } = bindingOf(terms);
+  const parties = [requester.owner ?? requester.id, onBehalfOf, ...editors];
+  const asker = `${requester.type} ${requester.id}`;
   return {
-    rule: bound,
-    tier,
-    held,
+    ...terms,
+    deadlines,
     parties: parties.filter((one) => one !== null),
-    asker: `${requester.type} ${requester.id}`,
+    asker,
+    speaker: requester.owner === null ? asker : `person ${requester.owner}`,
     contentDigest: CONTENT_DIGEST,
+    people: peopleOf(told),
   };
 }
 
 /** Checks a statement on every step of many stories. */
-export function always(statement: (scene: Scene) => void): void {
-  const check = fc.property(story, (told) => tell(told).scenes.forEach(statement));
-  fc.assert(check, { numRuns: 800 });
+export function always(statement: (scene: Scene, told: Story) => void, numRuns = 160): void {
+  const check = fc.property(story, (told) => {
+    for (const scene of tell(told).scenes) statement(scene, told);
+  });
+  fc.assert(check, { numRuns });
 }

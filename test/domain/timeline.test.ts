@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { RequestState } from '../../domain/request.ts';
-import { catchUp, nextInstant } from '../../domain/timeline.ts';
+import type { Step } from '../../domain/stage.ts';
+import { catchUp as passUntil, nextInstant } from '../../domain/timeline.ts';
 import {
+  at,
   aDecision,
   aGroup,
   anEscalation,
@@ -13,7 +15,10 @@ import {
   openStageOf,
 } from '../support/builders.ts';
 
-const at = (time: string): string => `2026-03-${time}.000Z`;
+const day = (time: string): string => `2026-03-${time}.000Z`;
+
+/** Lets time pass up to an instant. */
+const catchUp = (state: RequestState, now: string): Step => passUntil(state, at(now));
 const A_YEAR_LATER = '2027-03-02T09:00:00.000Z';
 
 /** The sample policy: reminders after two and eight hours, the manager after four, a day in all. */
@@ -25,7 +30,7 @@ const typesOf = (step: ReturnType<typeof catchUp>): readonly string[] =>
 describe('a reminder', () => {
   test('is given at its instant, once, and changes nothing else', () => {
     const before = aRequest({ stages: [sample] });
-    const step = catchUp(before, at('02T11:00:00'));
+    const step = catchUp(before, day('02T11:00:00'));
     expect(step.events).toEqual([{ type: 'reminded', stage: 0, ordinal: 0 }]);
     const { agenda, ...rest } = openStageOf(before);
     expect(step.state).toEqual({ ...before, stage: { ...rest, agenda: agenda.slice(1) } });
@@ -41,11 +46,16 @@ describe('a reminder', () => {
 
 describe('an escalation', () => {
   const escalated = (...escalations: readonly ReturnType<typeof anEscalation>[]) =>
-    catchUp(aRequest({ stages: [aStage({ escalations })] }), at('02T21:00:00'));
+    catchUp(aRequest({ stages: [aStage({ escalations })] }), day('02T21:00:00'));
 
   test('adds a role to those who may decide', () => {
     const step = escalated(anEscalation());
-    expect(step.events).toEqual([{ type: 'escalated', stage: 0, index: 0 }]);
+    expect(step.events).toEqual([
+      {
+        ...{ type: 'escalated', stage: 0, cause: 'time', index: 0, to: 'credit-manager' },
+        ...{ mode: 'add', person: null },
+      },
+    ]);
     expect(openStageOf(step.state).roles).toEqual([['credit-officer', 'credit-manager']]);
   });
 
@@ -65,7 +75,7 @@ describe('an escalation', () => {
   test('reaches every group', () => {
     const groups = [aGroup(), aGroup({ role: 'security' })];
     const before = aRequest({ stages: [aStage({ groups, escalations: [anEscalation()] })] });
-    expect(openStageOf(catchUp(before, at('02T13:00:00')).state).roles).toEqual([
+    expect(openStageOf(catchUp(before, day('02T13:00:00')).state).roles).toEqual([
       ['credit-officer', 'credit-manager'],
       ['security', 'credit-manager'],
     ]);
@@ -74,25 +84,25 @@ describe('an escalation', () => {
   test('does not touch decisions given before', () => {
     const stages = [aStage({ escalations: [anEscalation({ mode: 'replace' })] })];
     const decisions = [aDecision('eve')];
-    const step = catchUp(aRequest({ stages, decisions }), at('02T13:00:00'));
+    const step = catchUp(aRequest({ stages, decisions }), day('02T13:00:00'));
     expect(step.state.decisions).toEqual(decisions);
   });
 });
 
 describe('a deadline', () => {
   test('expires the request: never a rejection, nobody is named', () => {
-    const { state, events } = catchUp(aRequest(), at('03T09:00:00'));
+    const { state, events } = catchUp(aRequest(), day('03T09:00:00'));
     expect(state.stage).toBeNull();
     expect(state.resolution).toEqual({
       kind: 'expired',
       effect: null,
       mayProceed: false,
-      at: at('03T09:00:00'),
+      at: day('03T09:00:00'),
       by: [],
       cause: 'deadline',
     });
     expect(events).toEqual([
-      { type: 'expired', stage: 0 },
+      { type: 'expired', stage: 0, pausedSeconds: 0 },
       { type: 'resolved', resolution: state.resolution, decisions: 0 },
     ]);
   });
@@ -103,7 +113,7 @@ describe('a deadline', () => {
 
   test('is not moved by decisions, and they stay', () => {
     const decisions = [aDecision('eve')];
-    const { state } = catchUp(aRequest({ decisions }), at('03T09:00:00'));
+    const { state } = catchUp(aRequest({ decisions }), day('03T09:00:00'));
     expect(state).toMatchObject({ decisions, resolution: { kind: 'expired' } });
   });
 
@@ -114,34 +124,34 @@ describe('a deadline', () => {
   ] as const)('where the rule approves by silence, a $tier request is $kind', (row) => {
     const { tier, ...ending } = row;
     const stages = [aStage({ onTimeout: 'approve' })];
-    const { state, events } = catchUp(aRequest({ tier, stages }), at('03T09:00:00'));
+    const { state, events } = catchUp(aRequest({ tier, stages }), day('03T09:00:00'));
     expect(state.resolution).toMatchObject({ ...ending, by: [] });
     expect(events.map((event) => event.type)).toEqual(['expired', 'resolved']);
   });
 
   test('goes to the next stage, which gets its full time even when the clock was late', () => {
     const stages = [aStage({ onTimeout: 'next-stage' }), aSecondStage({ deadline: 'PT12H' })];
-    const { state, events } = catchUp(aRequest({ stages }), at('05T09:00:00'));
+    const { state, events } = catchUp(aRequest({ stages }), day('05T09:00:00'));
     expect(state.resolution).toBeNull();
     expect(events).toEqual([
-      { type: 'expired', stage: 0 },
-      { type: 'stage_opened', stage: 1, deadline: at('05T21:00:00') },
+      { type: 'expired', stage: 0, pausedSeconds: 0 },
+      { type: 'stage_opened', stage: 1, deadline: day('05T21:00:00'), cause: 'order' },
     ]);
-    expect(state.stage).toMatchObject({ index: 1, openedAt: at('05T09:00:00') });
-    expect(nextInstant(state)).toBe(at('05T21:00:00'));
+    expect(state.stage).toMatchObject({ index: 1, openedAt: day('05T09:00:00') });
+    expect(nextInstant(state)).toBe(day('05T21:00:00'));
   });
 });
 
 describe('silence', () => {
   const silent = aStage({ onTimeout: 'approve' });
   const after = (time: string, differs: Parameters<typeof aRequest>[0]) =>
-    catchUp(aRequest(differs), at(time));
+    catchUp(aRequest(differs), day(time));
 
   test('passes its own stage only: whoever comes after is still asked', () => {
     const step = after('03T09:00:00', { stages: [silent, aSecondStage()] });
     expect(step.events).toEqual([
-      { type: 'expired', stage: 0 },
-      { type: 'stage_opened', stage: 1, deadline: at('04T09:00:00') },
+      { type: 'expired', stage: 0, pausedSeconds: 0 },
+      { type: 'stage_opened', stage: 1, deadline: day('04T09:00:00'), cause: 'order' },
     ]);
     expect(step.state).toMatchObject({ resolution: null, stage: { index: 1, agenda: [{}] } });
     expect(openStageOf(step.state).roles).toEqual([['risk-manager']]);
@@ -154,8 +164,8 @@ describe('silence', () => {
     const stages = [silent, aSecondStage({ onTimeout: last })];
     const first = after('03T09:00:00', { stages });
     expect(first.state.resolution).toBeNull();
-    const step = catchUp(first.state, at('04T09:00:00'));
-    expect(step.state.resolution).toMatchObject({ ...ending, by: [], at: at('04T09:00:00') });
+    const step = catchUp(first.state, day('04T09:00:00'));
+    expect(step.state.resolution).toMatchObject({ ...ending, by: [], at: day('04T09:00:00') });
     expect(typesOf(step)).toEqual(['expired', 'resolved']);
   });
 
@@ -168,7 +178,7 @@ describe('silence', () => {
   test('after a long outage does not run through the stages behind it: they get their time', () => {
     const step = after('20T09:00:00', { stages: [silent, aSecondStage({ onTimeout: 'approve' })] });
     expect(typesOf(step)).toEqual(['expired', 'stage_opened']);
-    expect(nextInstant(step.state)).toBe(at('21T09:00:00'));
+    expect(nextInstant(step.state)).toBe(day('21T09:00:00'));
   });
 });
 
@@ -184,7 +194,7 @@ describe('after a long outage', () => {
     const first = catchUp(aRequest({ stages }), A_YEAR_LATER);
     const second = catchUp(first.state, '2028-03-02T09:00:00.000Z');
     expect(second.state.resolution?.kind).toBe('expired');
-    expect(second.events[0]).toEqual({ type: 'expired', stage: 1 });
+    expect(second.events[0]).toEqual({ type: 'expired', stage: 1, pausedSeconds: 0 });
   });
 });
 
@@ -211,8 +221,8 @@ describe('time does nothing', () => {
   test.each(['02T11:00:00', '02T17:30:00', '03T09:00:00', '09T09:00:00'])(
     'when it was there already (%s)',
     (time) => {
-      const once = catchUp(aRequest({ stages: [sample] }), at(time));
-      const twice = catchUp(once.state, at(time));
+      const once = catchUp(aRequest({ stages: [sample] }), day(time));
+      const twice = catchUp(once.state, day(time));
       expect(twice.events).toEqual([]);
       expect(twice.state).toBe(once.state);
     },
@@ -222,13 +232,13 @@ describe('time does nothing', () => {
 test('the next instant is the earliest that is left', () => {
   const instants = [NOW, '02T11:00:00', '02T13:00:00', '02T17:00:00', '03T09:00:00'].map(
     (time, index) =>
-      nextInstant(catchUp(aRequest({ stages: [sample] }), index === 0 ? NOW : at(time)).state),
+      nextInstant(catchUp(aRequest({ stages: [sample] }), index === 0 ? NOW : day(time)).state),
   );
   expect(instants).toEqual([
-    at('02T11:00:00'),
-    at('02T13:00:00'),
-    at('02T17:00:00'),
-    at('03T09:00:00'),
+    day('02T11:00:00'),
+    day('02T13:00:00'),
+    day('02T17:00:00'),
+    day('03T09:00:00'),
     null,
   ]);
 });

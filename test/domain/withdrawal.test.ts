@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import type { Actor } from '../../domain/command.ts';
 import { resolve } from '../../domain/resolution.ts';
 import { applyWithdrawal } from '../../domain/withdrawal.ts';
-import { aDecision, anApp, aPerson, aRequest, HELD, NOW } from '../support/builders.ts';
+import { actOf, aDecision, anApp, aPerson, aRequest, HELD, NOW } from '../support/builders.ts';
 import { expectRefused } from './expect-refused.ts';
 
-const act = (actor: Actor) => ({ actor, now: NOW });
+const act = (actor: Actor) => actOf(actor);
 const byDana = { type: 'person', id: 'dana', owner: null } as const;
 const byApp = { type: 'app', id: 'loan-agent', owner: 'dana' } as const;
 

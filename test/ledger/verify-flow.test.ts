@@ -168,6 +168,17 @@ test.each<{ story: string; chain: () => Chain }>([
       ),
   },
   {
+    story: 'two parallel groups; somebody who can count in both names neither',
+    chain: () =>
+      extend(
+        extend(emptyChain, requested, bound, group(0), group(1), viewed(eve)),
+        decided(eve, { body: { group: null, needed: 2 } }),
+        viewed(omar),
+        decided(omar, { body: { group: 1, approvals: 2, needed: 2 } }),
+        resolved,
+      ),
+  },
+  {
     story: 'amended, and decided again by the same person',
     chain: () =>
       extend(
@@ -241,6 +252,24 @@ test.each<{ why: string; code?: string; chain: () => Chain }>([
       extend(
         extend(emptyChain, requested, bound, group(0), viewed(eve)),
         decided(eve, { body: { group: 0, approvals: 2 } }),
+      ),
+  },
+  {
+    why: 'one person for a parallel group and for the stage as a whole',
+    code: 'QUORUM_RULE',
+    chain: () =>
+      extend(
+        extend(emptyChain, requested, bound, group(0), group(1), viewed(eve)),
+        decided(eve, { body: { group: 0, needed: 2 } }),
+        decided(eve, { body: { group: null, approvals: 2, needed: 2 } }),
+      ),
+  },
+  {
+    why: 'a decision on a stage as a whole that is not open',
+    chain: () =>
+      extend(
+        extend(emptyChain, requested, bound, group(0), group(1), viewed(eve)),
+        decided(eve, { body: { stage: 1, group: null, needed: 2 } }),
       ),
   },
   {

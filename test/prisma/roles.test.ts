@@ -18,6 +18,8 @@ const EVIDENCE = [
   'dek',
   'policy_version',
   'access_log',
+  'person_profile',
+  'policy_acknowledgement',
 ];
 const DENIED = '42501';
 

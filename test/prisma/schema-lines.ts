@@ -32,7 +32,7 @@ const TYPES: Readonly<Record<string, string>> = {
 const MODEL = /^model (\w+) \{\n([\s\S]*?)^\}/gm;
 const FIELD = /^ +(\w+) +(\w+)(\[\]|\?)?(.*)$/;
 const NATIVE = /@db\.(\w+(?:\(\d+\))?)/;
-const RELATION = /@relation\(fields: \[([^\]]+)\], references: \[([^\]]+)\]\)/;
+const RELATION = /@relation\((?:"\w+", )?fields: \[([^\]]+)\], references: \[([^\]]+)\]\)/;
 const LISTS = /^ +@@(id|unique)\(\[([^\]]+)\]\)/;
 
 interface Field {

@@ -8,7 +8,7 @@ import type { RequestShape } from '../../application/request-shape.ts';
 import { BY_ENGINE } from '../../application/sealing.ts';
 import { secretHash } from '../../application/secret.ts';
 import type { ChainReport } from '../../ledger/verify.ts';
-import { insertToken } from '../../prisma/directory-store.ts';
+import { insertToken } from '../../prisma/people-store.ts';
 import type { Reply, Stack } from './stack.ts';
 
 /** The ordinary submission: nothing personal, nobody acted for, no view asked for. */

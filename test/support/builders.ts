@@ -2,12 +2,16 @@
  * The ordinary case: an agent asks to decline a loan, the rule wants two credit officers within a day.
  * Each builder takes only what differs, so that a test row shows nothing else.
  */
-import { openRequest, type Submission } from '../../domain/apply.ts';
+import type { Act } from '../../domain/answer.ts';
+import { openRequest, type Acting, type Submission } from '../../domain/apply.ts';
 import type { Binding, HeldFact } from '../../domain/binding.ts';
 import type { Actor, Command } from '../../domain/command.ts';
 import type { Instant } from '../../domain/instant.ts';
 import type { Escalation, Group, OverrideRight, Policy, Rule, Stage } from '../../domain/policy.ts';
 import type { Decision, OpenStage, RequestState, Verdict } from '../../domain/request.ts';
+import type { Candidate, StandIn } from '../../domain/reviewer.ts';
+import type { Clock } from '../../domain/stage.ts';
+import { PLAIN_TIME } from '../../domain/working-time.ts';
 
 /** When every ordinary request is opened. A Monday morning. */
 export const NOW: Instant = '2026-03-02T09:00:00.000Z';
@@ -34,32 +38,87 @@ const ROLES: Readonly<Record<string, readonly string[]>> = {
   ada: ['auditor'],
 };
 
+/** A person as the directory has them: the sample roles, present, in no team, standing in for nobody. */
+export function aCandidate(id: string, differs: Partial<Candidate> = {}): Candidate {
+  return {
+    id,
+    roles: ROLES[id] ?? [],
+    absent: false,
+    team: null,
+    region: null,
+    trainings: [],
+    acknowledged: [],
+    standsFor: [],
+    ...differs,
+  };
+}
+
+/** The right to decide in the name of `principal`, by a delegation of the directory. */
+export function aStandIn(principal: string, differs: Partial<StandIn> = {}): StandIn {
+  const { standsFor: _, ...reviewer } = aCandidate(principal);
+  return {
+    id: `delegation-of-${principal}`,
+    source: 'delegation',
+    principal: reviewer,
+    role: null,
+    kind: null,
+    ...differs,
+  };
+}
+
+/** Plain time, at `now`. */
+export function at(now: Instant = NOW): Clock {
+  return { now, time: PLAIN_TIME };
+}
+
+/** One act of somebody. */
+export function actOf(actor: Actor, now: Instant = NOW, id = 'act-1'): Act {
+  return { ...at(now), actor, id };
+}
+
+/** Time alone. */
+export function tickAt(now: Instant): Acting {
+  return { ...at(now), actor: null, id: '' };
+}
+
 /** A person as the step reads them: the sample roles, present, signed in through a channel, nothing viewed. */
 export function aPerson(id: string, differs: Partial<Actor> = {}): Actor {
   const roles = ROLES[id] ?? [];
-  return { type: 'person', id, roles, absent: false, assurance: 1, viewed: null, ...differs };
+  return {
+    ...aCandidate(id),
+    type: 'person',
+    assurance: 1,
+    viewed: null,
+    owesReview: false,
+    roles,
+    ...differs,
+  };
 }
 
 /** An app as the step reads it: no roles, never absent. */
 export function anApp(id = 'loan-agent'): Actor {
-  return { type: 'app', id, roles: [], absent: false, assurance: 0, viewed: null };
+  return aPerson(id, { type: 'app', roles: [], assurance: 0 });
 }
+
+const NOTHING_ASKED = { conditions: { team: [], region: [] }, trainings: [] } as const;
 
 /** One group of a parallel stage: two credit officers, the first rejection rejects. */
 export function aGroup(differs: Partial<Group> = {}): Group {
   const role = differs.role ?? 'credit-officer';
-  return { name: role, role, quorum: 2, rejectQuorum: 1, ...differs };
+  return { name: role, role, quorum: 2, rejectQuorum: 1, ...NOTHING_ASKED, ...differs };
 }
 
-type StageDiffers = Partial<Stage> & Partial<Pick<Group, 'role' | 'quorum' | 'rejectQuorum'>>;
+type StageDiffers = Partial<Stage> &
+  Partial<Pick<Group, 'role' | 'quorum' | 'rejectQuorum' | 'conditions' | 'trainings'>>;
 
 /** A plain stage of one group within a day; `role`, `quorum` and `rejectQuorum` are those of its group. */
 export function aStage(differs: StageDiffers = {}): Stage {
-  const { role = 'credit-officer', quorum = 2, rejectQuorum = 1, ...rest } = differs;
+  const { role = 'credit-officer', quorum = 2, rejectQuorum = 1, ...more } = differs;
+  const { conditions = NOTHING_ASKED.conditions, trainings = [], ...rest } = more;
   const name = rest.name ?? 'first line';
   return {
     name,
-    groups: [{ name, role, quorum, rejectQuorum }],
+    groups: [{ name, role, quorum, rejectQuorum, conditions, trainings }],
     join: 'all',
     deadline: 'P1D',
     reminders: [],
@@ -67,6 +126,8 @@ export function aStage(differs: StageDiffers = {}): Stage {
     onTimeout: 'expire',
     distinctFrom: [],
     assurance: 0,
+    calendar: null,
+    deadlineAt: null,
     ...rest,
   };
 }
@@ -85,7 +146,15 @@ export function anEscalation(differs: Partial<Escalation> = {}): Escalation {
 /** Everything an authority can do, for a reason of twenty characters. */
 export function anOverrideRight(differs: Partial<OverrideRight> = {}): OverrideRight {
   const effects = ['stop', 'reverse', 'force'] as const;
-  return { role: 'override-authority', minReason: 20, effects, ...differs };
+  return {
+    role: 'override-authority',
+    minReason: 20,
+    effects,
+    assurance: 0,
+    secondPerson: [],
+    breakGlass: null,
+    ...differs,
+  };
 }
 
 /** A review in one stage that matches always; a view is asked for where the tier is high. */
@@ -94,6 +163,7 @@ export function aRule(differs: Partial<Rule> = {}): Rule {
     name: 'everything else',
     when: null,
     effect: 'review',
+    controls: [],
     stages: differs.effect === undefined || differs.effect === 'review' ? [aStage()] : [],
     requireView: null,
     override: anOverrideRight(),
@@ -112,6 +182,11 @@ export function aPolicy(differs: Partial<Policy> = {}): Policy {
     enabled: true,
     when: null,
     objective: null,
+    owner: null,
+    reviewBy: null,
+    effective: null,
+    mode: 'enforced',
+    requireAcknowledgement: false,
     controls: [],
     tier: [],
     rules: [aRule()],
@@ -123,7 +198,16 @@ export function aPolicy(differs: Partial<Policy> = {}): Policy {
 export function aBinding(differs: Partial<Omit<Binding, 'policy' | 'ruleIndex'>> = {}): Binding {
   const rule = differs.rule ?? aRule();
   const policy = aPolicy({ rules: [rule] });
-  return { policy, ruleIndex: 0, tier: 'medium', heldBy: [], ...differs, rule };
+  const { id, version, controls } = policy;
+  return {
+    ...{ policy, ruleIndex: 0, tier: 'medium', heldBy: [], controls },
+    boundUnder: [{ id, version }],
+    deadlines: rule.stages.map(() => null),
+    exceptions: [],
+    shadow: [],
+    ...differs,
+    rule,
+  };
 }
 
 /** An agent asks; Otto owns it; it acts for nobody. */
@@ -133,6 +217,8 @@ export function aSubmission(differs: Partial<Submission> = {}): Submission {
     kind: 'ai-decision',
     requester: { type: 'app', id: 'loan-agent', owner: 'otto' },
     onBehalfOf: null,
+    owners: [],
+    reopens: null,
     actionDigest: ACTION_DIGEST,
     contentDigest: CONTENT_DIGEST,
     ...differs,
@@ -160,7 +246,7 @@ export function aRequest(differs: RequestDiffers = {}): RequestState {
   const opened = openRequest(
     aSubmission(submission),
     aBinding({ rule: bound, tier, heldBy }),
-    openedAt,
+    at(openedAt),
   );
   return { ...opened.state, editors, decisions };
 }
@@ -176,9 +262,11 @@ export function aDecision(person: string, differs: Partial<Decision> = {}): Deci
   return {
     person,
     delegatedBy: null,
+    delegation: null,
     verdict: 'approve',
     stage: 0,
-    group: 0,
+    groups: [0],
+    role: 'credit-officer',
     assurance: 1,
     at: NOW,
     ...differs,
@@ -198,7 +286,7 @@ export function override(
   effect: OverrideRight['effects'][number],
   reasonLength = 20,
 ): Extract<Command, { kind: 'override' }> {
-  return { kind: 'override', effect, reasonLength };
+  return { kind: 'override', effect, reasonLength, breakGlass: false };
 }
 
 /** Why an ordinary request is held. */

@@ -14,6 +14,7 @@ import { createChangeWaiter } from '../../application/change-waiter.ts';
 import type { Deps } from '../../application/deps.ts';
 import { startDispatcher } from '../../application/dispatcher.ts';
 import { createGateStarter } from '../../application/gate-starter.ts';
+import { createIncidents, unknownCommand } from '../../application/incidents.ts';
 import { createAuthenticator } from '../../application/identity.ts';
 import { startLogKeeper } from '../../application/log-keeper.ts';
 import { registerKey } from '../../application/log-keys.ts';
@@ -25,9 +26,11 @@ import {
 } from '../../application/sample-directory.ts';
 import { selfCheck } from '../../application/self-check.ts';
 import { BY_ENGINE } from '../../application/sealing.ts';
+import { sweepGates } from '../../application/sweep.ts';
 import { createVault } from '../../application/vault.ts';
 import { createWorkflowGateway } from '../../application/workflow-gateway.ts';
 import { addDuration, fromMillis, toMillis, type Instant } from '../../domain/instant.ts';
+import type { AssuranceLevel } from '../../domain/policy.ts';
 import type { StepRef, StepResult } from '../../domain/step-result.ts';
 import type { Checkpoint } from '../../ledger/checkpoint.ts';
 import { loadSigningKey, newSigningKey, type SigningKey } from '../../ledger/signer-key.ts';
@@ -95,6 +98,8 @@ export interface StackOptions {
   readonly postgresAdminUrl?: string;
   /** Stands between the worker and the step. */
   readonly aroundStep?: AroundStep;
+  /** Highest assurance level that signing in could reach here; absent = what is built. */
+  readonly reachableAssurance?: AssuranceLevel;
 }
 
 /** Calls the step, and may do something before it returns. */
@@ -252,7 +257,13 @@ export async function openStack(options: StackOptions = {}): Promise<Stack> {
       : { decisionTimeoutMs: options.decisionTimeoutMs }),
   });
   const onFault = (message: string): void => void faults.push(message);
-  const withFaults = { ...base, onFault };
+  const withFaults: Deps = {
+    ...base,
+    onFault,
+    ...(options.reachableAssurance === undefined
+      ? {}
+      : { reachableAssurance: options.reachableAssurance }),
+  };
   const gates = createGateStarter(withFaults, gateway);
   const waiter = createChangeWaiter(withFaults);
   const readiness = await watchReadiness([
@@ -276,7 +287,9 @@ export async function openStack(options: StackOptions = {}): Promise<Stack> {
   const stopWorker =
     options.worker === false
       ? async () => undefined
-      : await startTestWorker(deps, { taskQueue, temporalAddress, around: options.aroundStep });
+      : await startTestWorker(deps, {
+          ...{ taskQueue, temporalAddress, around: options.aroundStep, gateway },
+        });
   const dispatcher = options.dispatcher === false ? null : startDispatcher(deps);
   const server = await listen(createApi(deps), { host: '127.0.0.1', port: 0 });
 
@@ -322,9 +335,13 @@ export async function startTestWorker(
     readonly taskQueue: string;
     readonly temporalAddress: string;
     readonly around?: AroundStep | undefined;
+    /** Absent: gates are not swept. */
+    readonly gateway?: ReturnType<typeof createWorkflowGateway>;
   },
 ): Promise<() => Promise<void>> {
   const around: AroundStep = to.around ?? ((step) => step());
+  const seal = createIncidents(deps);
+  const { gateway } = to;
   installRuntime();
   const connection = await NativeConnection.connect({ address: to.temporalAddress });
   const worker = await Worker.create({
@@ -335,6 +352,12 @@ export async function startTestWorker(
     activities: createActivities({
       advanceRequest: (ref) => around(() => advanceRequest(deps, ref), ref),
       selfCheck: (id, onProgress) => selfCheck(deps, { id, signed: null, onProgress }),
+      sweep: async (onProgress) =>
+        gateway === undefined
+          ? { open: 0, ended: 0 }
+          : sweepGates({ ...deps, gateway, seal }, onProgress),
+      shows: async () => gateway?.shows() ?? true,
+      reportUnknown: async (ref) => void (await seal(unknownCommand(ref))),
       onFault: deps.onFault,
     }),
     shutdownGraceTime: '1s',

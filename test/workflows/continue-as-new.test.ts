@@ -4,6 +4,7 @@ import { ownTemporal, type OwnServer } from '../support/own-servers.ts';
 import type { EmbeddedTemporal } from '../../bin/embedded/temporal.ts';
 import type { CommandBody } from '../../application/approval-service.ts';
 import { openStack, type Reply, type Stack } from '../support/stack.ts';
+import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.ts';
 import { record, replay, withoutPlace } from './histories.ts';
 import { eventsOf, openTemporalPort, type History, type TemporalPort } from './temporal.ts';
 
@@ -74,6 +75,12 @@ test('a gate that goes on as a new one with commands in flight loses none and do
   expect(ends.at(-1)).toBe('workflowExecutionCompleted');
   expect(new Set(ends.slice(0, -1))).toEqual(new Set(['workflowExecutionContinuedAsNew']));
   expect(stack.faults).toEqual([]);
+
+  // Who looks for it finds it, whichever run it is in.
+  const gate = await port.client.workflow.getHandle(`request/${request.id}`).describe();
+  expect(gate.typedSearchAttributes.get(SEARCH_ATTRIBUTES.kind)).toBe('ai-decision');
+  expect(gate.typedSearchAttributes.get(SEARCH_ATTRIBUTES.status)).toBe('approved');
+  expect(gate.typedSearchAttributes.get(SEARCH_ATTRIBUTES.risk)).toBe(request.riskTier);
 
   const named = runs.map((run, n) => ({ name: `continued-as-new-${n}`, history: run }));
   record('continued-as-new-first', runs[0] ?? {});

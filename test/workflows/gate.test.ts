@@ -11,6 +11,7 @@ import {
   soundChain,
   submit,
 } from '../support/acts.ts';
+import type { StepResult } from '../../domain/step-result.ts';
 import { submitCommand, type CommandRef } from '../../workflows/messages.ts';
 import { openStack, startTestWorker, type Stack } from '../support/stack.ts';
 import {
@@ -28,6 +29,9 @@ beforeAll(async () => {
   const policies = [
     aPolicySource({ id: 'one', when: 'request.action.operation == "one"' }),
     aPolicySource({ id: 'two', when: 'request.action.operation == "two"', then: second }),
+    aPolicySource({
+      ...{ id: 'long', when: 'request.action.operation == "long"', deadline: 'P10Y' },
+    }),
     aPolicySource({
       ...{ id: 'short', when: 'request.action.operation == "short"' },
       ...{ deadline: 'PT2S', reminders: 'PT1S' },
@@ -125,12 +129,18 @@ describe('somebody at the port of Temporal', () => {
     expect((await soundChain(stack.deps, other.id)).kinds).toEqual(before.kinds);
   });
 
-  test('gets no gate for a request that does not exist', async () => {
-    const args = [{ requestId: randomUUID(), step: null }];
+  test.each([
+    { what: 'that does not exist', type: 'NOT_FOUND', idOf: (id: string) => id },
+    { what: 'under the id of another one', type: 'NO_GATE', idOf: () => randomUUID() },
+  ])('gets no gate for a request $what', async ({ type, idOf }) => {
+    const requestId = randomUUID();
     const gate = await port.client.workflow.start('aiDecision', {
-      ...{ args, taskQueue: stack.taskQueue, workflowId: `request/${randomUUID()}` },
+      ...{ args: [{ requestId, step: null }], taskQueue: stack.taskQueue },
+      workflowId: `request/${idOf(requestId)}`,
     });
-    await expect(gate.result()).rejects.toThrow(WorkflowFailedError);
+    const failure = await gate.result().catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(WorkflowFailedError);
+    expect(JSON.stringify(failure)).toContain(type);
   });
 });
 
@@ -166,7 +176,52 @@ test('histories hold ids and numbers, no word and no person', async () => {
     expect(text).not.toContain(digest);
 });
 
+/** Puts another gate in the place of the one that runs, which believes this. */
+async function replaceGate(requestId: string, step: StepResult): Promise<void> {
+  await port.client.workflow.getHandle(`request/${requestId}`).terminate('test');
+  await port.client.workflow.start('aiDecision', {
+    ...{ args: [{ requestId, step }], taskQueue: stack.taskQueue },
+    workflowId: `request/${requestId}`,
+  });
+}
+
 describe('time', () => {
+  test('of ten years is slept a month at a time, and looked at in between', async () => {
+    const request = await submitAndSettle('long');
+    const sleepsOf = async (): Promise<number[]> =>
+      ((await port.history(request.id)).events ?? []).flatMap((event) => {
+        const timer = event.timerStartedEventAttributes;
+        return timer ? [Number(timer.startToFireTimeout?.seconds ?? 0)] : [];
+      });
+    expect(await sleepsOf()).toEqual([30 * 86_400]);
+    const years = Date.parse(request.stage?.deadline ?? '') - Date.now();
+    expect(years / 86_400_000).toBeGreaterThan(3_650);
+
+    // As if the month were over.
+    await replaceGate(request.id, { seq: 2, wakeInMs: 300, finished: false });
+    await eventually('the next month', 8_000, async () =>
+      (await sleepsOf()).includes(30 * 86_400) ? true : null,
+    );
+    expect(await show(stack, request.id)).toMatchObject({ status: 'pending', revision: 1 });
+    expect((await decideOn(stack, 'eve', { request })).body.outcome.kind).toBe('settled');
+  });
+
+  test('that a gate does not know of is learnt when it is asked to look', async () => {
+    const request = await submit(stack, asking('short'));
+    await replaceGate(request.id, { seq: 2, wakeInMs: 86_400_000, finished: false });
+    await stack.deps.gateway.startGate({ requestId: request.id, kind: 'ai-decision', step: null });
+    const end = await eventually(
+      'the deadline',
+      8_000,
+      async () => (await show(stack, request.id)).resolution,
+    );
+    expect(end).toMatchObject({ kind: 'expired' });
+    expect(Date.parse(end.at) - Date.parse(request.stage?.deadline ?? '')).toBeLessThan(2_000);
+    const gate = port.client.workflow.getHandle(`request/${request.id}`);
+    await gate.result();
+    expect(countOf(await gate.fetchHistory(), 'workflowExecutionSignaled')).toBe(1);
+  });
+
   test('reminds and expires by itself, by a real timer', async () => {
     const request = await submit(stack, asking('short'));
     const end = await eventually(

@@ -56,6 +56,16 @@ const STORIES: readonly { story: string; operation?: string; open?: true; tell: 
     tell: (request) =>
       ask('olga', request, { effect: 'stop', reason: 'wrong applicant' }, 'overrides'),
   },
+  {
+    story: 'asked-to-look-again',
+    tell: async (request) => {
+      const gate = { requestId: request.id, kind: request.kind, step: null };
+      await stack.deps.gateway.startGate(gate);
+      await decideOn(stack, 'eve', { request });
+      await stack.deps.gateway.startGate(gate);
+      await decideOn(stack, 'rui', { request });
+    },
+  },
   { story: 'withdrawn', tell: (request) => ask('app', request, {}, 'withdrawal') },
 ];
 
@@ -77,6 +87,18 @@ test.each(STORIES)(
     });
   },
 );
+
+test('a sweep is replayed as it went', async () => {
+  const { taskQueue } = stack;
+  const workflowId = `sweep-${taskQueue}`;
+  const sweep = await port.client.workflow.start('sweep', { taskQueue, workflowId, args: [] });
+  await sweep.result();
+  const history = await sweep.fetchHistory();
+  record('swept', history);
+  expect(await replay([{ name: 'swept', history: withoutPlace(history) }])).toEqual({
+    swept: null,
+  });
+});
 
 test('every history that was ever recorded is replayed by the workflows of today', async () => {
   const recorded = recordedHistories();

@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { describeMachine, describeVersions, isInMemory } from './machine.ts';
 import { measureGated } from './measure-gated.ts';
+import { measureInbox } from './measure-inbox.ts';
 import { measureLedger } from './measure-ledger.ts';
+import { measurePending } from './measure-pending.ts';
 import { measureRest } from './measure-rest.ts';
 import { measureStart } from './measure-start.ts';
 import { HELP, readOptions, UsageError, type Options } from './options.ts';
@@ -17,9 +19,10 @@ import { openStage } from './stage.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
 const DOCUMENT = join(ROOT, 'docs', 'benchmarks.md');
-/** The log has a place of its own: with a million records it takes long, and is measured alone. */
+/** What takes long with a million rows has a place of its own, and is measured alone. */
 const MARKS = {
   product: ['<!-- bench:begin -->', '<!-- bench:end -->'],
+  engine: ['<!-- bench:engine:begin -->', '<!-- bench:engine:end -->'],
   ledger: ['<!-- bench:ledger:begin -->', '<!-- bench:ledger:end -->'],
 } as const;
 
@@ -54,34 +57,48 @@ function withPaths(options: Options): Options {
   return { ...options, folder, profile };
 }
 
+/** What a run has found, as Markdown, by the place in the document that it belongs to. */
+type Found = Readonly<Record<keyof typeof MARKS, string[]>>;
+
 async function run(options: Options): Promise<void> {
   const place: Place = { root: ROOT, parent: options.folder, report, signal: abort.signal };
   if (isInMemory(options.folder ?? tmpdir()))
     throw new UsageError('the data would lie in memory, where fsync is free: use --folder');
-  const parts: string[] = [];
-  const ledger: string[] = [];
+  const found: Found = { product: [], engine: [], ledger: [] };
   const machine = describeMachine();
-  let temporalCli: string | null = null;
-  if (options.measures.some((one) => one !== 'start')) {
-    const stage = await openStage(place, options);
-    temporalCli = stage.servers.temporalCli;
-    try {
-      if (options.measures.includes('gated')) parts.push(await measureGated(stage));
-      if (options.measures.includes('rest')) parts.push(await measureRest(stage));
-      if (options.measures.includes('ledger')) ledger.push(await measureLedger(stage)); // stops the API
-    } finally {
-      await stage.close();
-    }
-  }
-  if (options.measures.includes('start')) parts.push(await measureStart(place, options));
+  const temporalCli = options.measures.some((one) => one !== 'start')
+    ? await onStage(place, options, found)
+    : null;
+  if (options.measures.includes('start')) found.product.push(await measureStart(place, options));
   const versions = describeVersions(ROOT, temporalCli);
   const how = `Rounds: ${options.rounds} of ${options.seconds} s for each side, in turn, after ${options.warmUpSeconds} s of warm-up.`;
   const facts = [...machine, versions, how].map((line) => `- ${line}`).join('\n');
-  report.say(`\n${[facts, ...parts, ...ledger].join('\n\n')}\n`);
+  report.say(`\n${[facts, ...Object.values(found).flat()].join('\n\n')}\n`);
   if (options.profile !== null) report.say(profileReport(options.profile, ROOT));
   if (!options.write) return;
-  if (parts.length > 0) write([facts, ...parts].join('\n\n'), MARKS.product);
-  if (ledger.length > 0) write([facts, ...ledger].join('\n\n'), MARKS.ledger);
+  for (const [part, marks] of Object.entries(MARKS)) {
+    const told = found[part as keyof typeof MARKS];
+    if (told.length > 0) write([facts, ...told].join('\n\n'), marks);
+  }
+}
+
+/** Everything that is measured on the product and its servers. @returns where their Temporal program is. */
+async function onStage(place: Place, options: Options, found: Found): Promise<string> {
+  const stage = await openStage(place, options);
+  const measured = {
+    gated: async () => found.product.push(await measureGated(stage)),
+    rest: async () => found.product.push(await measureRest(stage)),
+    pending: async () => found.engine.push(await measurePending(stage)),
+    inbox: async () => found.engine.push(await measureInbox(stage)),
+    ledger: async () => found.ledger.push(await measureLedger(stage)), // stops the API
+  };
+  try {
+    for (const [name, measure] of Object.entries(measured))
+      if ((options.measures as readonly string[]).includes(name)) await measure();
+    return stage.servers.temporalCli;
+  } finally {
+    await stage.close();
+  }
 }
 
 /** Replaces what the last run wrote; the words around it are people's. */

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const MEASURES = ['gated', 'rest', 'ledger', 'start'] as const;
+export const MEASURES = ['gated', 'rest', 'pending', 'inbox', 'ledger', 'start'] as const;
 export type Measure = (typeof MEASURES)[number];
 
 export interface Options {
@@ -16,6 +16,8 @@ export interface Options {
   readonly records: number;
   /** Length of the sustained run from sealing to the signed checkpoint. */
   readonly sustainedSeconds: number;
+  /** Requests that lie in the database for "inbox". */
+  readonly requests: number;
   /** Where the servers keep their data; null = the system's folder for temporary files. */
   readonly folder: string | null;
   /** Where CPU profiles of the API and the worker go; null = none. */
@@ -31,6 +33,8 @@ export const HELP = `npm run bench -- [measure…] [options]
 Measures (all of them when none is named):
   gated    approvals/s and decision latency through REST, beside a bare Temporal workflow
   rest     policy-decided requests/s through REST, beside Express with one durable INSERT
+  pending  memory of the product per request that waits in the real engine
+  inbox    pages of lists with many requests beside the same with few
   ledger   append, sequencer, publishing, verification, examination and proofs of the log
   start    npm start to ready, fresh and again; memory of the idle processes
 
@@ -41,6 +45,7 @@ Options:
   --callers <list>    callers at once of "gated" (1,16,64)
   --connections <n>   connections of "rest", one call at a time on each (16)
   --records <n>       size of the log that "ledger" examines and proves from (100000)
+  --requests <n>      requests that lie in the database of "inbox", beside 10000 (1000000)
   --sustained <n>     seconds of the run of "ledger" from sealing to the signed checkpoint (60)
   --folder <path>     where the servers keep their data; must lie on a real disk (temporary folder)
   --profile <path>    also writes CPU profiles of API and worker there, and says where the time went
@@ -62,6 +67,7 @@ export function readOptions(args: readonly string[]): Options | null {
     callers: values.callers.split(',').map((text) => whole('callers', text, 1_000)),
     connections: whole('connections', values.connections, 1_000),
     records: whole('records', values.records, 10_000_000),
+    requests: whole('requests', values.requests, 10_000_000),
     sustainedSeconds: whole('sustained', values.sustained, 3_600),
     folder: values.folder ?? null,
     profile: values.profile ?? null,
@@ -87,6 +93,7 @@ function parsed(args: readonly string[]) {
         callers: { ...text, default: '1,16,64' },
         connections: { ...text, default: '16' },
         records: { ...text, default: '100000' },
+        requests: { ...text, default: '1000000' },
         sustained: { ...text, default: '60' },
         folder: text,
         profile: text,

@@ -38,17 +38,20 @@ export async function openStage(place: Place, options: Options): Promise<Stage> 
     programs.push(program);
     return program;
   };
-  const profiled = (name: string): NodeJS.ProcessEnv =>
-    options.profile === null
-      ? servers.env
-      : {
-          ...servers.env,
-          NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${join(options.profile, name)}`,
-        };
+  const observed = (name: string): NodeJS.ProcessEnv => {
+    const { profile, measures } = options;
+    const flags = [
+      ...(profile === null ? [] : [`--cpu-prof --cpu-prof-dir=${join(profile, name)}`]),
+      ...(measures.includes('pending')
+        ? [`--import=${join(root, 'tools', 'bench', 'collect.ts')}`]
+        : []),
+    ];
+    return flags.length === 0 ? servers.env : { ...servers.env, NODE_OPTIONS: flags.join(' ') };
+  };
   try {
-    const worker = await start('worker', 'bin/worker.ts', profiled('worker'));
-    const api = await start('api', 'bin/api.ts', profiled('api'));
-    const log = await start('log', 'bin/log.ts', servers.env);
+    const worker = await start('worker', 'bin/worker.ts', observed('worker'));
+    const api = await start('api', 'bin/api.ts', observed('api'));
+    const log = await start('log', 'bin/log.ts', observed('log'));
     step.done();
     const launch = (name: string, script: string): Promise<Program> =>
       start(name, join('tools', 'bench', script), servers.env);

@@ -171,6 +171,7 @@ const STORED = [
   'idempotency_key',
   'person',
   'role_grant',
+  ...(['person_profile', 'absence', 'delegation', 'training'] as const),
   'app',
   'app_key',
   'policy_version',

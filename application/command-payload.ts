@@ -66,6 +66,7 @@ export interface Prepared {
   /** null where whoever asks for it may not: it is not read then. */
   readonly amendment?: Amendment | null;
   readonly receiver?: Candidate;
+  readonly lapsed?: readonly string[];
 }
 
 type Of<K extends CommandPayload['kind']> = Extract<CommandPayload, { readonly kind: K }>;
@@ -85,8 +86,8 @@ const COMMANDS: Table<Command, [Prepared]> = {
   claim: () => ({ kind: 'claim' }),
   release: () => ({ kind: 'release' }),
   decide: ({ verdict, contentDigest }) => ({ kind: 'decide', verdict, contentDigest }),
-  override: ({ effect, reason, breakGlass = false }) => ({
-    ...{ kind: 'override', effect, breakGlass },
+  override: ({ effect, reason, breakGlass = false }, { lapsed }) => ({
+    ...{ kind: 'override', effect, breakGlass, lapsed: needed(lapsed) },
     reasonLength: lengthOf(reason),
   }),
   answer: ({ question }) => ({ kind: 'answer', question }),

@@ -1,6 +1,7 @@
 import { requiresView } from '../domain/decision.ts';
 import type { AccountabilityEvent } from '../domain/event.ts';
 import { addDuration, millisBetween } from '../domain/instant.ts';
+import { LAST_RESORT_ROLE } from '../domain/override.ts';
 import { stageAt } from '../domain/stage.ts';
 import { sha256Hex } from '../ledger/hash.ts';
 import type { SubmittedFacts } from './content.ts';
@@ -335,7 +336,7 @@ function overridden(
       effect,
       before,
       person_c: ref(personRef(person)),
-      role: sealing.state.policy.rule.override?.role ?? null,
+      role: sealing.state.policy.rule.override?.role ?? LAST_RESORT_ROLE,
       second_c: second === null ? null : ref(personRef(second)),
       break_glass: breakGlass,
       consumed: false,

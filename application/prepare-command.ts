@@ -1,3 +1,4 @@
+import { holdsOverride } from '../domain/override.ts';
 import { policyVersionName, RISK_TIERS } from '../domain/policy.ts';
 import type { Instant } from '../domain/instant.ts';
 import { isRequester } from '../domain/request.ts';
@@ -5,6 +6,7 @@ import type { BlobRef } from '../ledger/record.ts';
 import { factsOfPeople } from '../prisma/directory-store.ts';
 import { exactVersions } from '../prisma/policy-store.ts';
 import { contentIn, type RequestRow } from '../prisma/request-store.ts';
+import { owesReview } from '../prisma/review-debt-store.ts';
 import type { Tx } from '../prisma/transaction.ts';
 import { bindingAgain } from './bind-request.ts';
 import type { CommandPayload, Prepared } from './command-payload.ts';
@@ -44,10 +46,25 @@ export async function prepareCommand(
     return isRequester(row.state, by)
       ? prepareAmendment(deps, tx, { row, payload, now, by })
       : { amendment: null };
+  if (payload.kind === 'override') return { lapsed: await lapsedProposers(tx, row, now) };
   if (payload.kind !== 'reassign') return {};
   const [person] = await factsOfPeople(tx, [payload.to], now);
   if (person === undefined) throw new TypeError(`there is no person ${payload.to}`);
   return { receiver: await candidateIn(tx, row.state, { person, now }) };
+}
+
+/** @returns who proposed an override before and may not override by now. */
+async function lapsedProposers(tx: Tx, { state }: RequestRow, now: Instant): Promise<string[]> {
+  const ids = [...new Set(state.proposals.map(({ person }) => person))];
+  if (ids.length === 0) return [];
+  const people = await factsOfPeople(tx, ids, now);
+  const still = await Promise.all(
+    people.map(async (person) => {
+      const owes = await owesReview(tx, person.id, now);
+      return holdsOverride(state, person, { owesReview: owes }) ? person.id : null;
+    }),
+  );
+  return ids.filter((id) => !still.includes(id));
 }
 
 /** The newest content with the changed fields, put before the policy versions that the request began under. */

@@ -20,6 +20,8 @@ export type Command =
       readonly reasonLength: number;
       /** At once and alone, owing a review, where the rule allows it. */
       readonly breakGlass: boolean;
+      /** Those of the people who proposed an override before that may not override by now. */
+      readonly lapsed: readonly string[];
     }
   | { readonly kind: 'withdraw' }
   | { readonly kind: 'ask' }

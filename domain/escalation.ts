@@ -3,6 +3,7 @@ import { refused, type Act, type Answered } from './answer.ts';
 import { eligibility } from './eligibility.ts';
 import type { AccountabilityEvent, EscalationCause } from './event.ts';
 import { isEnough, voicesOf } from './outlook.ts';
+import { LAST_RESORT_ROLE } from './override.ts';
 import type { RefusalReason } from './refusal.ts';
 import type { OpenStage, RequestState } from './request.ts';
 import type { Candidate } from './reviewer.ts';
@@ -117,8 +118,8 @@ function withStuck(state: RequestState, stage: OpenStage, isStuck: boolean): Req
 /** Nobody gets a right by it: the authority over the rule hears that only they can end this. */
 function lastResort({ policy }: RequestState, stage: OpenStage): AccountabilityEvent[] {
   const { override } = policy.rule;
-  if (override === null) return [];
-  const how = { cause: 'unsatisfiable', index: null, to: override.role, mode: 'add' } as const;
+  const to = override?.role ?? LAST_RESORT_ROLE;
+  const how = { cause: 'unsatisfiable', index: null, to, mode: 'add' } as const;
   return [{ type: 'escalated', stage: stage.index, ...how, person: null }];
 }
 

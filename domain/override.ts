@@ -7,6 +7,7 @@ import type { OverrideEffect, OverrideRight } from './policy.ts';
 import type { RefusalReason } from './refusal.ts';
 import { statusOf, type RequestState, type RequestStatus, type Resolution } from './request.ts';
 import { resolve } from './resolution.ts';
+import type { Candidate } from './reviewer.ts';
 import type { ReviewDebt } from './review-debt.ts';
 
 type Override = Extract<Command, { kind: 'override' }>;
@@ -30,7 +31,7 @@ const HAS_EFFECT_ON: Readonly<Record<OverrideEffect, readonly RequestStatus[]>> 
  * @source product contract 3.2 and 4; docs/adr/0012-engine.md
  */
 export function applyOverride(state: RequestState, command: Override, act: Act): Answered {
-  const right = state.policy.rule.override;
+  const right = overrideRight(state);
   const reason = overrideRefusal(state, command, act.actor);
   if (right === null || reason !== null)
     return refused(state, 'override', reason ?? 'OVERRIDE_NOT_ALLOWED');
@@ -48,15 +49,41 @@ export function applyOverride(state: RequestState, command: Override, act: Act):
 /** A proposal that nobody has taken up for so long is over: who made it may have lost the right since. */
 const PROPOSAL_LASTS = 'P1D';
 
+/** Holds the right that no rule needs to give. */
+export const LAST_RESORT_ROLE = 'override-authority';
+
+/** Who may end what waits for nobody: it lets nothing proceed. */
+const LAST_RESORT: OverrideRight = {
+  role: LAST_RESORT_ROLE,
+  minReason: 20,
+  effects: ['stop'],
+  assurance: 0,
+  secondPerson: [],
+  breakGlass: null,
+};
+
+/**
+ * The right that the rule gives. Where it gives none, a request that is held, or that nobody can approve any
+ * more, can still be stopped: no state is without a way out.
+ */
+function overrideRight(state: RequestState): OverrideRight | null {
+  const { override } = state.policy.rule;
+  const waitsForNobody = statusOf(state) === 'held' || state.stage?.isStuck === true;
+  return override ?? (waitsForNobody ? LAST_RESORT : null);
+}
+
 /** Somebody else who wanted the same effect, not long before. */
 function proposerOf(
   { proposals }: RequestState,
-  { effect }: Override,
+  { effect, lapsed }: Override,
   { actor, now }: Act,
 ): string | null {
   const found = proposals.find(
     (one) =>
-      one.effect === effect && one.person !== actor.id && now < addDuration(one.at, PROPOSAL_LASTS),
+      one.effect === effect &&
+      one.person !== actor.id &&
+      !lapsed.includes(one.person) &&
+      now < addDuration(one.at, PROPOSAL_LASTS),
   );
   return found?.person ?? null;
 }
@@ -98,12 +125,31 @@ function takeEffect(
   return { state: step.state, events, outcome: { kind: 'settled', resolution } };
 }
 
+/**
+ * @returns whether somebody holds the right over this request, as the directory has them now: what was
+ *          proposed by who has lost it since counts no more.
+ */
+export function holdsOverride(
+  state: RequestState,
+  person: Candidate,
+  { owesReview }: Pick<Actor, 'owesReview'>,
+): boolean {
+  const override = overrideRight(state);
+  return (
+    override !== null &&
+    person.roles.includes(override.role) &&
+    !person.absent &&
+    !owesReview &&
+    !isParty(state, person)
+  );
+}
+
 function overrideRefusal(
   state: RequestState,
   command: Override,
   actor: Actor,
 ): RefusalReason | null {
-  const right = state.policy.rule.override;
+  const right = overrideRight(state);
   if (isParty(state, actor)) return 'OWN_REQUEST';
   if (right === null || !isAllowed(state, command, { actor, right })) return 'OVERRIDE_NOT_ALLOWED';
   if (actor.owesReview) return 'REVIEW_DEBT';
@@ -129,7 +175,7 @@ function isAllowed(
 /**
  * Somebody else looks at a broken glass and says whether it was justified: that pays the debt, late or not.
  *
- * @returns refused with STAGE_CLOSED (nothing is owed), OWN_REQUEST (a party, or who owes it), NOT_ELIGIBLE
+ * @returns refused with STAGE_CLOSED (nothing is owed), OWN_REQUEST (a party, or who owes it, or their delegate), NOT_ELIGIBLE
  *          (not of the role that reviews) or REASON_TOO_SHORT; else done.
  */
 export function applyReview(
@@ -140,7 +186,8 @@ export function applyReview(
   const { debt } = state;
   const no = (reason: RefusalReason): Answered => refused(state, 'review', reason);
   if (debt === null || debt.status === 'settled') return no('STAGE_CLOSED');
-  if (isParty(state, actor) || debt.person === actor.id) return no('OWN_REQUEST');
+  const voices = [actor.id, ...actor.standsFor.map(({ principal }) => principal.id)];
+  if (isParty(state, actor) || voices.includes(debt.person)) return no('OWN_REQUEST');
   const isAsked = actor.type === 'person' && actor.roles.includes(debt.role) && !actor.absent;
   if (!isAsked) return no('NOT_ELIGIBLE');
   if (reasonLength < 1) return no('REASON_TOO_SHORT');

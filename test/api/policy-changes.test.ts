@@ -67,7 +67,7 @@ describe('publishing where others must agree', () => {
       'rui',
       '/v1/requests?kind=policy-change&eligible=me',
     );
-    expect(listed.body.items.map(({ id }) => id)).toEqual([request]);
+    expect(listed.body.items.map(({ id }) => id)).toContain(request);
 
     const own = await decide(stack, 'cora', request);
     expect(own.body.outcome).toMatchObject({ kind: 'refused', reason: 'OWN_REQUEST' });
@@ -147,10 +147,25 @@ test('lists of versions and of who acknowledged have pages', async () => {
     path = /<([^>]+)>/.exec(page.headers.get('link') ?? '')?.[1];
   }
   expect(names).toEqual([['dana', 'eve'], ['omar']]);
+  for (const [objective, seen] of [
+    ['one', {}],
+    ['two', { 'If-Match': '*' }],
+  ] as const) {
+    const source = LOANS.replace('id: loans', 'id: pages').replace(
+      'ai-decision',
+      'vendor-approval',
+    );
+    const { body } = await stack.call<{ request: string }>('cora', '/v1/policies/pages/versions', {
+      raw: `${source}objective: ${objective}\n`,
+      headers: { 'Content-Type': 'application/yaml', ...seen },
+    });
+    expect((await decide(stack, 'rui', body.request)).body.outcome.kind).toBe('settled');
+  }
   const versions = await stack.call<{ items: { version: number }[] }>(
     'app',
-    '/v1/policies/loans/versions?limit=1',
+    '/v1/policies/pages/versions?limit=1',
   );
-  expect(versions.headers.get('link')).toContain('/v1/policies/loans/versions?');
+  expect(versions.body.items).toMatchObject([{ version: 2 }]);
+  expect(versions.headers.get('link')).toContain('/v1/policies/pages/versions?');
   expectProblem(await stack.call('app', '/v1/policies/nothing/versions'), 404, 'NOT_FOUND');
 });

@@ -251,10 +251,10 @@ describe('a stage that cannot be approved by the people there are', () => {
     expect(again).toEqual({ state: first.state, events: [] });
   });
 
-  test('tells nobody where the rule has no authority, and is known to be stuck', () => {
+  test('tells the override authorities where the rule has none of its own, and is known to be stuck', () => {
     const before = aRequest({ rule: { override: null } });
     const { state, events } = escalateWhereStuck(before, []);
-    expect(events).toEqual([]);
+    expect(events).toEqual([{ ...LAST_RESORT, to: 'override-authority' }]);
     expect(openStageOf(state).isStuck).toBe(true);
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { applyCommand, type Applied } from '../../domain/apply.ts';
 import type { Actor, Command } from '../../domain/command.ts';
+import { holdsOverride } from '../../domain/override.ts';
 import type { RefusalReason } from '../../domain/refusal.ts';
 import type { RequestState, Resolution } from '../../domain/request.ts';
 import { nextInstant } from '../../domain/timeline.ts';
@@ -12,7 +13,9 @@ import {
   aPerson,
   aRequest,
   aStandIn,
+  HELD,
   NOW,
+  openStageOf,
   override,
   tickAt,
 } from '../support/builders.ts';
@@ -29,6 +32,31 @@ const cora = aPerson('cora');
 
 const apply = (state: RequestState, command: Command, actor: Actor, now = NOW): Applied =>
   applyCommand(state, command, actOf(actor, now, 'act-7'));
+
+describe('where a rule gives nobody the right', () => {
+  const nobody = { rule: { override: null } };
+  const pending = aRequest(nobody);
+  const held = aRequest({ ...nobody, heldBy: [HELD] });
+  const stage = { ...openStageOf(pending), isStuck: true };
+  const reason = 'OVERRIDE_NOT_ALLOWED';
+
+  test.each([
+    { what: 'held', state: held },
+    { what: 'nobody can approve any more', state: { ...pending, stage } },
+  ])('what is $what can be stopped by an override authority, and not forced', ({ state }) => {
+    const stopped = apply(state, override('stop'), olga);
+    expect(stopped.state.resolution).toMatchObject({ kind: 'overridden', mayProceed: false });
+    const forced = apply(state, override('force'), olga);
+    expectRefused(forced, state, { command: 'override', reason });
+    const byEve = apply(state, override('stop'), aPerson('eve'));
+    expectRefused(byEve, state, { command: 'override', reason });
+  });
+
+  test('what can be approved waits for its people', () => {
+    const stopped = apply(pending, override('stop'), olga);
+    expectRefused(stopped, pending, { command: 'override', reason });
+  });
+});
 
 describe('where a rule asks for two', () => {
   const right = anOverrideRight({ secondPerson: ['force', 'reverse'] });
@@ -98,6 +126,22 @@ describe('where a rule asks for two', () => {
     expect(third.state.resolution).toMatchObject({ by: ['max', 'olga'] });
   });
 
+  test('a first who has lost the right is none: the second becomes the first', () => {
+    const again = apply(proposed.state, { ...override('force'), lapsed: ['olga'] }, max);
+    expect(again.outcome).toEqual({ kind: 'refused', reason: 'SECOND_PERSON_REQUIRED' });
+    expect(again.state.proposals.map(({ person }) => person)).toEqual(['olga', 'max']);
+  });
+
+  test.each<{ who: string; person: Actor; holds: boolean }>([
+    { who: 'an authority', person: olga, holds: true },
+    { who: 'who is absent', person: { ...olga, absent: true }, holds: false },
+    { who: 'who owes a review', person: { ...olga, owesReview: true }, holds: false },
+    { who: 'whose role has ended', person: { ...olga, roles: [] }, holds: false },
+    { who: 'a party', person: aPerson('otto', { roles: max.roles }), holds: false },
+  ])('the right over a request, held by $who: $holds', ({ person, holds }) => {
+    expect(holdsOverride(before, person, person)).toBe(holds);
+  });
+
   test('an effect that asks for one takes effect at once', () => {
     const applied = apply(before, override('stop'), olga);
     expect(applied.state.resolution).toMatchObject({ effect: 'stop', by: ['olga'] });
@@ -162,7 +206,7 @@ describe('who may override at all', () => {
 
 const GLASS = { role: 'compliance', due: 'P3D' };
 const breakGlass = (effect: 'stop' | 'force' = 'force'): Command => ({
-  ...{ kind: 'override', effect, reasonLength: 20, breakGlass: true },
+  ...{ kind: 'override', effect, reasonLength: 20, breakGlass: true, lapsed: [] },
 });
 
 describe('who breaks the glass', () => {
@@ -271,6 +315,11 @@ describe('who breaks the glass', () => {
       {
         why: 'by who stands in for a party',
         actor: { ...cora, standsFor: [aStandIn('otto')] },
+        reason: 'OWN_REQUEST',
+      },
+      {
+        why: 'by who stands in for who owes it',
+        actor: { ...cora, standsFor: [aStandIn('olga')] },
         reason: 'OWN_REQUEST',
       },
       { why: 'by another authority', actor: max, reason: 'NOT_ELIGIBLE' },

@@ -151,7 +151,7 @@ const MADE: Made = {
     decide(verdict, stale ? OTHER_DIGEST : before.contentDigest),
   view: (_, { stale, pick }) => (stale ? { kind: 'view', amendments: pick } : { kind: 'view' }),
   override: (_, { effect, reasonLength, breakGlass }) => {
-    return { kind: 'override', effect, reasonLength, breakGlass };
+    return { kind: 'override', effect, reasonLength, breakGlass, lapsed: [] };
   },
   answer: ({ before }, { pick }) => ({ kind: 'answer', question: questionIn(before, pick) }),
   comment: () => ({ kind: 'comment', replyTo: null }),

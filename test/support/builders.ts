@@ -286,7 +286,7 @@ export function override(
   effect: OverrideRight['effects'][number],
   reasonLength = 20,
 ): Extract<Command, { kind: 'override' }> {
-  return { kind: 'override', effect, reasonLength, breakGlass: false };
+  return { kind: 'override', effect, reasonLength, breakGlass: false, lapsed: [] };
 }
 
 /** Why an ordinary request is held. */

@@ -43,7 +43,7 @@ function exists(text: string): boolean {
   }
 }
 
-/** The database knows no year 0. */
+/** As instants that come in otherwise: see api/contract/common.ts. */
 function known(instant: Instant): Instant | null {
-  return isInstant(instant) && !instant.startsWith('0000') ? instant : null;
+  return isInstant(instant) && instant >= '1900' ? instant : null;
 }

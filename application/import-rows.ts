@@ -170,6 +170,7 @@ function problemsOf({ line, cells, size }: RawRow): ImportProblem[] {
 function textProblem(value: unknown, longest: number): string | null {
   if (value === undefined || value === null || value === '') return null;
   if (typeof value !== 'string') return 'is not a text';
+  if (/\p{Cc}/u.test(value)) return 'holds a control character';
   if (value.length > longest) return `is longer than ${longest} characters`;
   return visibleLength([value]) === 0 ? 'holds nothing that can be seen' : null;
 }

@@ -1,10 +1,10 @@
 import { sha256Hex } from '../ledger/hash.ts';
 import { jcs } from '../ledger/jcs.ts';
 import { commitmentsOf, PERSON_PATH, type LedgerRecord } from '../ledger/record.ts';
-import { subjectOf } from './principal.ts';
 import type { SideRows } from '../prisma/side-store.ts';
 import { calendarIn } from './calendars.ts';
 import { directoryProblems } from './directory-checks.ts';
+import { subjectOf } from './principal.ts';
 import { policyRowProblems } from './policy-row-checks.ts';
 
 // What lies beside the records of a stream, held against them: the rows that open commitments, and the
@@ -18,6 +18,7 @@ export function sideProblems(sealed: readonly LedgerRecord[], rows: SideRows): r
     ...openingProblems(sealed, rows),
     ...viewProblems(sealed, rows),
     ...directoryProblems(sealed, rows),
+    ...ownerProblems(sealed, rows),
     ...keyProblems(sealed, rows),
     ...policyRowProblems(sealed, rows),
     ...debtRowProblems(sealed, rows),
@@ -76,6 +77,24 @@ function debtRowProblems(
     ...(wrong === 0 ? [] : [`${wrong} reviews are owed otherwise than it was sealed`]),
     ...(gone === 0 ? [] : [`${gone} reviews that are owed are gone`]),
   ];
+}
+
+/** An app's owner is a party of whatever it asks: another one would change who may decide. */
+function ownerProblems(
+  sealed: readonly LedgerRecord[],
+  { apps, references }: SideRows,
+): readonly string[] {
+  // Every record of an app names its owner as the row had them; these two decide who it is.
+  const owned = sealed
+    .filter(kindOf('app_changed'))
+    .findLast(({ body }) => body.change === 'created' || body.change === 'owner_changed');
+  const known = new Map(references.map(({ subject, c }) => [subject, c]));
+  return apps.flatMap(({ owner }) => {
+    const c = known.get(subjectOf({ type: 'person', id: owner }));
+    return c !== undefined && c === owned?.body.owner_c
+      ? []
+      : ['the app belongs to somebody else than was sealed'];
+  });
 }
 
 function keyProblems(sealed: readonly LedgerRecord[], { appKeys }: SideRows): readonly string[] {

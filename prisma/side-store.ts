@@ -17,6 +17,7 @@ export interface SideRows extends DirectorySideRows, PolicySideRows {
     readonly hasKey: boolean;
   }[];
   readonly views: readonly { readonly seq: number }[];
+  readonly apps: readonly { readonly owner: string }[];
   readonly appKeys: readonly { readonly id: string; readonly isRevoked: boolean }[];
   /** Reviews that are owed; of them rules read who may override. */
   readonly debts: readonly {
@@ -107,6 +108,7 @@ const ROWS = {
     ${HAS_KEY} AS has_key FROM opening r WHERE log_id = ${LOG_ID}`,
   views: `SELECT request_id AS stream, person_id || encode(content_digest, 'hex') ${PLACE} AS place, seq
     FROM request_view`,
+  apps: `SELECT stream_id AS stream, id ${PLACE} AS place, owner FROM app`,
   appKeys: `SELECT a.stream_id AS stream, k.id ${PLACE} AS place, k.id, k.revoked_at IS NOT NULL AS is_revoked
     FROM app_key k JOIN app a ON a.id = k.app_id`,
   debts: `SELECT request_id AS stream, id::text ${PLACE} AS place, id, person_id AS person, due, settled_at IS NOT NULL AS "isSettled"
@@ -123,6 +125,7 @@ export function openSideReader(tx: Tx): SideReader {
   const openings = new Cursor<Opening>(tx, ROWS.openings);
   const views = new Cursor<Row & { readonly seq: number }>(tx, ROWS.views);
   const directory = openDirectoryReader(tx);
+  const apps = new Cursor<Row & { readonly owner: string }>(tx, ROWS.apps);
   const appKeys = new Cursor<AppKey>(tx, ROWS.appKeys);
   const policies = openPolicyReader(tx);
   const debts = new Cursor<Row & SideRows['debts'][number]>(tx, ROWS.debts);
@@ -139,6 +142,7 @@ export function openSideReader(tx: Tx): SideReader {
         })),
         views: await views.take(stream),
         ...(await directory.take(stream)),
+        apps: await apps.take(stream),
         appKeys: (await appKeys.take(stream)).map(({ id, is_revoked: isRevoked }) => ({
           ...{ id, isRevoked },
         })),

@@ -1,9 +1,12 @@
 import { z } from 'zod';
 
-/** RFC 3339, UTC, milliseconds, `Z`; from the year 1 on, because the database has no year 0. */
+/**
+ * RFC 3339, UTC, milliseconds, `Z`. Not before 1900: nothing here is older, and readers of dates take years
+ * of two digits for others.
+ */
 export const instant = z.iso
   .datetime({ precision: 3, error: 'is an instant such as 2026-11-21T07:41:00.000Z' })
-  .refine((text) => !text.startsWith('0000'), 'is not before the year 1')
+  .refine((text) => text >= '1900', 'is not before the year 1900')
   .meta({ description: 'RFC 3339, UTC, milliseconds, Z' });
 
 /** As `visibleLength` of domain/visible-text.ts counts; a refusal of blanks and of what shows nothing. */

@@ -394,6 +394,13 @@ describe('fields of other bodies', () => {
       at: ['/from'],
     },
     {
+      why: 'a grant in a year of two digits',
+      ...at('/v1/people/eve/roles'),
+      body: { role: 'security', from: '0099-01-01T00:00:00.000Z' },
+      ...INVALID,
+      at: ['/from'],
+    },
+    {
       why: 'a grant that ends before it starts',
       ...at('/v1/people/eve/roles'),
       body: {

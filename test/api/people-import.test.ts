@@ -157,6 +157,7 @@ zed,Zed again,
 yan,Yan,Credit Officer!
 xia,Xia,security,more
 dan,\u200b,
+ugo,U\u0000go,
 `;
 
   test('names every one with its line, and still shows the rest', async () => {
@@ -170,9 +171,10 @@ dan,\u200b,
       [6, 'roles'],
       [7, null],
       [8, 'name'],
+      [9, 'name'],
     ]);
     expect(body.changes.map(({ id }) => id)).toEqual(['zed']);
-    expect(body).toMatchObject({ rows: 7, added: 1, unchanged: 0 });
+    expect(body).toMatchObject({ rows: 8, added: 1, unchanged: 0 });
     expect(await countRows(stack)).toEqual(before);
   });
 

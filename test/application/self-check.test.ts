@@ -19,7 +19,7 @@ import { openStack, type Stack } from '../support/stack.ts';
 
 const TABLES = [
   ...['ledger_record', 'log_leaf', 'log_tile', 'log_state', 'log_checkpoint', 'log_key', 'request'],
-  ...['opening', 'reference', 'role_grant', 'app_key', 'policy_version', 'request_view'],
+  ...['opening', 'reference', 'role_grant', 'app', 'app_key', 'policy_version', 'request_view'],
 ];
 
 let stack: Stack;
@@ -263,6 +263,7 @@ describe('a superuser', () => {
       `INSERT INTO app_key (id, app_id, secret_hash, created_at, expires_at)
         SELECT 'aaaaaaaaaaaaaaaa', id, sha256('x'), now(), now() + interval '1 day' FROM app`,
     ],
+    ['another owner of an app', `UPDATE app SET owner = 'mia'`],
     ['another text of a policy', `UPDATE policy_version SET source = source || '# x'`],
     ['a policy version less', 'DELETE FROM policy_version'],
     [

@@ -1,28 +1,13 @@
+import type { CommandKind } from '../domain/event.ts';
 import type { Instant } from '../domain/instant.ts';
 import type { Database } from './database.ts';
 import type { Fragment, Tx } from './transaction.ts';
-
-export type StoredCommandKind =
-  | 'view'
-  | 'decide'
-  | 'override'
-  | 'withdraw'
-  | 'ask'
-  | 'answer'
-  | 'comment'
-  | 'amend'
-  | 'claim'
-  | 'release'
-  | 'delegate'
-  | 'reassign'
-  | 'escalate'
-  | 'review';
 
 /** What somebody asked to do. `payload` is ciphertext under the request's data key. */
 export interface CommandRow {
   readonly id: string;
   readonly requestId: string;
-  readonly kind: StoredCommandKind;
+  readonly kind: CommandKind;
   readonly actorType: 'app' | 'person';
   readonly actorId: string;
   readonly surface: string;
@@ -37,7 +22,7 @@ export interface CommandRow {
 interface RawRow {
   id: string;
   request_id: string;
-  kind: StoredCommandKind;
+  kind: CommandKind;
   actor_type: 'app' | 'person';
   actor_id: string;
   surface: string;

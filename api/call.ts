@@ -32,6 +32,11 @@ export function rowId(call: Call, what: 'grant' | 'absence' | 'delegation' | 'tr
   return matching(call.params[`${what}Id`], UUID, what);
 }
 
+/** Of a policy or a calendar, from 1. @throws ApplicationError NOT_FOUND: what is no version names nothing. */
+export function versionOf(call: Call, what: 'policy' | 'calendar'): number {
+  return Number(matching(call.params['version'], /^[1-9]\d{0,8}$/, `${what} version`));
+}
+
 function matching(text: string | undefined, shape: RegExp, what: string): string {
   if (text === undefined || !shape.test(text)) throw notFound(what);
   return text;

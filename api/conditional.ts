@@ -21,8 +21,32 @@ export function noneMatchNames(header: string | null, etag: string): boolean {
  * @returns `any` for `*`, else the tags that can match: strong ones. None where it is no list of tags.
  * @source RFC 9110 section 13.1.1
  */
-export function matchTags(header: string): 'any' | readonly string[] {
+function matchTags(header: string): 'any' | readonly string[] {
   if (header.trim() === '*') return 'any';
   if (!LIST.test(header)) return [];
   return [...header.matchAll(TAG)].map(([tag]) => tag).filter((tag) => !tag.startsWith('W/'));
+}
+
+/** Strong tag of one immutable version of a policy or a calendar. */
+export function versionTag({
+  id,
+  version,
+}: {
+  readonly id: string;
+  readonly version: number;
+}): string {
+  return `"${id}@${version}"`;
+}
+
+/**
+ * @param header If-Match as it came; null where none was sent.
+ * @returns the versions of `id` that it names; `any` for `*`; null where it was not sent.
+ */
+export function versionsNamed(header: string | null, id: string): readonly number[] | 'any' | null {
+  const tags = header === null ? null : matchTags(header);
+  if (tags === null || tags === 'any') return tags;
+  return tags.flatMap((tag) => {
+    const match = /^"(.+)@([1-9]\d{0,8})"$/.exec(tag);
+    return match !== null && match[1] === id ? [Number(match[2])] : [];
+  });
 }

@@ -47,7 +47,8 @@ export async function sweepGates(deps: SweepDeps, onProgress: () => void): Promi
   // Another Temporal than before has lost everything: the dispatcher sees to that, and nobody is to blame.
   if (installation?.temporalNamespaceId !== (await deps.gateway.namespaceId()))
     return { open: 0, ended: 0 };
-  // A run a minute is much to keep; where we may not delete, Temporal's retention does.
+  // A run a minute is much to keep. Where we may not delete, Temporal's retention does, so nothing is lost by a
+  // failure here; where Temporal is away, the next call says so.
   await deps.gateway.watch.tidy(Date.now() - KEPT_MS).catch(() => undefined);
   await evictStuck(deps);
   let open = 0;

@@ -5,11 +5,10 @@ import {
 } from '../../application/acknowledgements.ts';
 import type { Deps } from '../../application/deps.ts';
 import { onceOnly } from '../../application/idempotency.ts';
-import { authorOf, nameId, personOf, useOf } from '../call.ts';
+import { authorOf, nameId, personOf, useOf, versionOf } from '../call.ts';
 import { acknowledgementShape, emptyBody, versionsQuery } from '../contract/policies.ts';
 import { keysetOf, listOf } from '../page.ts';
 import type { Call, Route, RouteAnswer } from '../route.ts';
-import { versionOf } from './policies.ts';
 
 /** Who has said that they have read a version of a policy. */
 export function acknowledgementRoutes(deps: Deps): Route[] {
@@ -23,7 +22,7 @@ export function acknowledgementRoutes(deps: Deps): Route[] {
       },
       handle: async (call) => {
         const policy = nameId(call, 'policy');
-        const version = versionOf(call);
+        const version = versionOf(call, 'policy');
         return keysetOf(deps, call, {
           path: `/v1/policies/${policy}/versions/${version}/acknowledgements`,
           read: (page) => acknowledgementPage(deps, { policy, version, ...page }),
@@ -43,7 +42,7 @@ export function acknowledgementRoutes(deps: Deps): Route[] {
 
 async function give(deps: Deps, call: Call): Promise<RouteAnswer> {
   const policy = nameId(call, 'policy');
-  const version = versionOf(call);
+  const version = versionOf(call, 'policy');
   const { id } = personOf(call);
   const path = `POST /v1/policies/${policy}/versions/${version}/acknowledgements`;
   return onceOnly(deps, useOf(call, path, null), {

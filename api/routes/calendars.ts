@@ -8,10 +8,10 @@ import {
   type CalendarVersionRow,
 } from '../../application/calendars.ts';
 import type { Deps } from '../../application/deps.ts';
-import { ApplicationError, notFound } from '../../application/error.ts';
+import { ApplicationError } from '../../application/error.ts';
 import { onceOnly } from '../../application/idempotency.ts';
-import { authorOf, nameId, useOf } from '../call.ts';
-import { matchTags } from '../conditional.ts';
+import { authorOf, nameId, useOf, versionOf } from '../call.ts';
+import { versionsNamed, versionTag } from '../conditional.ts';
 import { calendarBody, calendarShape } from '../contract/calendars.ts';
 import { directoryQuery, publishedShape } from '../contract/directory.ts';
 import { listOf, pageOf } from '../page.ts';
@@ -40,8 +40,12 @@ export function calendarRoutes(deps: Deps): Route[] {
         304: { description: 'it has the ETag of If-None-Match' },
       },
       handle: async (call) => {
-        const row = await calendarVersion(deps, nameId(call, 'calendar'), versionOf(call));
-        return { status: 200, body: toShape(row), headers: { ETag: etagOf(row) } };
+        const row = await calendarVersion(
+          deps,
+          nameId(call, 'calendar'),
+          versionOf(call, 'calendar'),
+        );
+        return { status: 200, body: toShape(row), headers: { ETag: versionTag(row) } };
       },
     },
     {
@@ -74,14 +78,17 @@ async function publish(deps: Deps, call: Call): Promise<RouteAnswer> {
     toAnswer: (row: CalendarVersionRow) => ({
       status: 201,
       body: { id: row.id, version: row.version },
-      headers: { Location: `/v1/calendars/${row.id}/versions/${row.version}`, ETag: etagOf(row) },
+      headers: {
+        Location: `/v1/calendars/${row.id}/versions/${row.version}`,
+        ETag: versionTag(row),
+      },
     }),
     work: (remember) =>
       publishCalendar(deps, {
         id,
         calendar: calendar as Calendar,
         source: call.text,
-        expected: expectedOf(call.header('if-match'), id),
+        expected: versionsNamed(call.header('if-match'), id),
         by: byPerson(call),
         remember,
       }),
@@ -94,22 +101,4 @@ function byPerson(call: Call): CalendarPublication['by'] {
 
 function toShape({ document, ...row }: CalendarVersionRow) {
   return { ...row, ...(document as Calendar) };
-}
-
-const etagOf = ({ id, version }: CalendarVersionRow): string => `"${id}@${version}"`;
-
-function versionOf(call: Call): number {
-  const text = call.params['version'] ?? '';
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw notFound('calendar version');
-  return Number(text);
-}
-
-/** @returns the versions of this calendar that If-Match names; null where it was not sent. */
-function expectedOf(header: string | null, id: string): CalendarPublication['expected'] {
-  const tags = header === null ? null : matchTags(header);
-  if (tags === null || tags === 'any') return tags;
-  return tags.flatMap((tag) => {
-    const match = /^"(.+)@([1-9]\d{0,8})"$/.exec(tag);
-    return match !== null && match[1] === id ? [Number(match[2])] : [];
-  });
 }

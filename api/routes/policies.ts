@@ -1,4 +1,3 @@
-import { notFound } from '../../application/error.ts';
 import { onceOnly, type Answer } from '../../application/idempotency.ts';
 import {
   policyDiff,
@@ -7,17 +6,11 @@ import {
   shadowSummary,
 } from '../../application/policy-history.ts';
 import { publishOrPropose, type PublicationResult } from '../../application/policy-proposals.ts';
-import type { Publication } from '../../application/policies.ts';
-import {
-  policyPage,
-  policyVersion,
-  versionPage,
-  type PolicyVersionShape,
-} from '../../application/policy-queries.ts';
+import { policyPage, policyVersion, versionPage } from '../../application/policy-queries.ts';
 import { visibleRequest } from '../../application/request-queries.ts';
 import type { SubmitDeps } from '../../application/submit-request.ts';
-import { authorOf, callerOf, nameId, personOf, requestId, useOf } from '../call.ts';
-import { matchTags } from '../conditional.ts';
+import { authorOf, callerOf, nameId, personOf, requestId, useOf, versionOf } from '../call.ts';
+import { versionsNamed, versionTag } from '../conditional.ts';
 import { publishedShape } from '../contract/directory.ts';
 import {
   diffShape,
@@ -82,8 +75,8 @@ function readingRoutes(deps: SubmitDeps): Route[] {
         304: { description: 'it has the ETag of If-None-Match' },
       },
       handle: async (call) => {
-        const row = await policyVersion(deps, nameId(call, 'policy'), versionOf(call));
-        return { status: 200, body: row, headers: { ETag: etagOf(row) } };
+        const row = await policyVersion(deps, nameId(call, 'policy'), versionOf(call, 'policy'));
+        return { status: 200, body: row, headers: { ETag: versionTag(row) } };
       },
     },
     {
@@ -130,7 +123,12 @@ function historyRoutes(deps: SubmitDeps): Route[] {
       summary: 'What a version changed, in words and as text',
       answers: { 200: { description: 'the changes', schema: diffShape } },
       handle: async (call) =>
-        ok(await policyDiff(deps, { id: nameId(call, 'policy'), version: versionOf(call) })),
+        ok(
+          await policyDiff(deps, {
+            id: nameId(call, 'policy'),
+            version: versionOf(call, 'policy'),
+          }),
+        ),
     },
     {
       name: 'GET /v1/policies/:id/proposals',
@@ -178,7 +176,7 @@ async function publish(deps: SubmitDeps, call: Call): Promise<RouteAnswer> {
           id,
           source: call.text,
           format: isYaml ? 'yaml' : 'json',
-          expected: expectedOf(call.header('if-match'), id),
+          expected: versionsNamed(call.header('if-match'), id),
           author: { ...authorOf(call), name: principal.id },
           remember,
         },
@@ -196,25 +194,9 @@ function toAnswer(result: PublicationResult): Answer {
     };
   }
   const { id, version } = result.row;
-  const headers = { Location: `/v1/policies/${id}/versions/${version}`, ETag: etagOf(result.row) };
+  const headers = {
+    Location: `/v1/policies/${id}/versions/${version}`,
+    ETag: versionTag(result.row),
+  };
   return { status: 201, body: { id, version }, headers };
-}
-
-const etagOf = ({ id, version }: Pick<PolicyVersionShape, 'id' | 'version'>): string =>
-  `"${id}@${version}"`;
-
-export function versionOf(call: Call): number {
-  const text = call.params['version'] ?? '';
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw notFound('policy version');
-  return Number(text);
-}
-
-/** @returns the versions of this policy that If-Match names; null where none was sent. */
-function expectedOf(header: string | null, id: string): Publication['expected'] {
-  const tags = header === null ? null : matchTags(header);
-  if (tags === null || tags === 'any') return tags;
-  return tags.flatMap((tag) => {
-    const match = /^"(.+)@([1-9]\d{0,8})"$/.exec(tag);
-    return match !== null && match[1] === id ? [Number(match[2])] : [];
-  });
 }

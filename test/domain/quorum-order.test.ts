@@ -54,7 +54,7 @@ const seating = fc.tuple(places, voices).map(([all, some]) => ({
 }));
 
 describe('voices in groups', () => {
-  test('find as many places as any way of trying finds', () => {
+  test('find no fewer places than trying every way', () => {
     fc.assert(
       fc.property(seating, (one) => {
         expect(mostPlaced(one.places, one.voices)).toBe(mostByTrying(one.places, one.voices));

@@ -75,6 +75,7 @@ async function clear(): Promise<void> {
 
 describe('an absence', () => {
   test('is recorded by the person, sealed without words, and counts from its start to its end', async () => {
+    await clear();
     const [from, until] = [at('PT1H'), at('PT2H')];
     const body = { from, until, deputy: 'omar', reason: 'a knee operation' };
     const reply = await post('eve', 'eve', ['absences', body]);
